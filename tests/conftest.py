@@ -1,4 +1,4 @@
-"""What every test shares: hypothesis profiles, the deep switch, the record of requirements, the time guard."""
+"""What every test shares: hypothesis profiles, the deep switch, a store of its own, the session's record."""
 
 from __future__ import annotations
 
@@ -45,19 +45,10 @@ def shared_data() -> Path:
     return folder
 
 
-@pytest.fixture(autouse=True)
-def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test reads or writes the store of the person who runs it."""
-    monkeypatch.setenv("OPENWMI_HOME", str(_home(tmp_path_factory)))
-
-
-_HOME: list[Path] = []
-
-
-def _home(factory: pytest.TempPathFactory) -> Path:
-    if not _HOME:
-        _HOME.append(factory.mktemp("home"))
-    return _HOME[0]
+@pytest.fixture(scope="session", autouse=True)
+def _own_home(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """No test reads or writes the store of the person who runs it; child processes inherit this."""
+    os.environ["OPENWMI_HOME"] = str(tmp_path_factory.mktemp("home"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
