@@ -1,0 +1,128 @@
+"""The arrows between the rooms: one table, turned into import-linter contracts for the rooms that exist.
+
+import-linter refuses contracts that name a module which is not there, and most of its forms cannot say
+"may import exactly these". So the table below is the source; the contracts are written from it into
+.test-state/ and linted. A room that the table does not know fails the check.
+
+    python -m tools.arrows
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "src" / "openwmi"
+STATE = ROOT / ".test-state"
+
+SEAM = frozenset({"model", "contract"})
+FACES = SEAM | {"mof", "wql", "host", "remote", "threads"}
+
+# What each room may import directly, whether at the top of a module or inside a function. `None`: anything.
+# Where an import must stand inside a function, tests/test_structure.py checks that.
+ARROWS: dict[str, frozenset[str] | None] = {
+    "model": frozenset(),
+    "mof": frozenset({"model"}),
+    "wmio": frozenset({"model"}),
+    "wql": frozenset({"model"}),
+    "contract": frozenset({"model"}),
+    "repository": SEAM | {"mof", "wmio"},
+    "threads": frozenset(),
+    "service": SEAM | {"mof", "wmio", "wql", "threads"},
+    "providers": SEAM,
+    "host": SEAM | {"mof", "wql", "service", "repository", "providers", "threads"},
+    "wire": SEAM | {"wmio"},
+    "remote": SEAM | {"mof", "wql", "wmio", "wire", "faces"},
+    "faces": FACES,
+    # The public names that faces are reached under.
+    "com": FACES | {"faces"},
+    "sync": FACES | {"faces"},
+    "scripting": FACES | {"faces"},
+    "compat": FACES | {"faces", "scripting"},
+    "errors": SEAM,
+    "cli": None,
+    "testing": None,
+    "__main__": frozenset({"cli"}),
+}
+
+# Pairs that the table of rooms is too coarse for: (importer, imported).
+NEVER = (
+    ("remote.client", "service"),
+    ("remote.client", "repository"),
+    ("remote.client", "remote.server"),
+    ("remote.client", "faces"),
+    ("providers", "mof"),
+)
+
+
+def rooms(package: Path = PACKAGE) -> list[str]:
+    """The rooms that exist: packages and modules directly below openwmi."""
+    names = {path.stem for path in package.glob("*.py")} | {
+        path.parent.name for path in package.glob("*/*.py")
+    }
+    return sorted(names - {"__init__"})
+
+
+def contracts(present: list[str], exists: set[str]) -> str:
+    """The text of an import-linter configuration for the rooms that are present."""
+    lines = ["[importlinter]", "root_package = openwmi", ""]
+    pairs = [(room, _forbidden(room, present)) for room in present]
+    pairs += [(importer, [imported]) for importer, imported in NEVER if {importer, imported} <= exists]
+    for number, (importer, forbidden) in enumerate(pairs):
+        if not forbidden:
+            continue
+        lines += [
+            f"[importlinter:contract:{number}]",
+            f"name = {importer} does not import {', '.join(forbidden)}",
+            "type = forbidden",
+            f"source_modules = openwmi.{importer}",
+            "forbidden_modules =",
+            *(f"    openwmi.{name}" for name in forbidden),
+            "allow_indirect_imports = True",
+            "",
+        ]
+    return "\n".join(lines)
+
+
+def _forbidden(room: str, present: list[str]) -> list[str]:
+    allowed = ARROWS[room]
+    if allowed is None:
+        return []
+    return [name for name in present if name != room and name not in allowed]
+
+
+def _modules() -> set[str]:
+    return {
+        ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
+        for path in PACKAGE.rglob("*.py")
+    }
+
+
+def main() -> int:
+    present = rooms()
+    unknown = [room for room in present if room not in ARROWS]
+    if unknown:
+        print(
+            f"rooms without arrows: {', '.join(unknown)} (the table is in tools/arrows.py)", file=sys.stderr
+        )
+        return 1
+    STATE.mkdir(exist_ok=True)
+    configuration = STATE / "importlinter.ini"
+    configuration.write_text(contracts(present, _modules()), encoding="utf-8")
+    linter = Path(sys.executable).parent / "lint-imports"
+    done = subprocess.run(
+        [linter, "--config", configuration, "--cache-dir", STATE / "imports"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        print(done.stdout + done.stderr, file=sys.stderr)
+    return done.returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
