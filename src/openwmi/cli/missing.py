@@ -1,4 +1,4 @@
-"""A package that a verb needs and this Python lacks: which extra brings it, and how the launcher installs it."""
+"""A package that a verb needs and this Python lacks: the extra that brings it, and how it gets installed."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ EXTRAS = {
 def repair(error: ModuleNotFoundError) -> str:
     """Start the launcher anew so that it installs what is missing, or say what the user can do.
 
-    Started by `./openwmi` this does not return the first time: the launcher makes an environment with the extra and
-    runs the same command line in it. So it may only be called before anything has been printed. Without the
-    launcher, or when that did not help, the answer is a sentence for the user.
+    Started by `./openwmi` this does not return the first time: the launcher makes an environment with the
+    extra and runs the same command line in it. So it may only be called before anything has been printed.
+    Without the launcher, or when that did not help, the answer is a sentence for the user.
 
     Raises `error` itself when the module is none of ours to bring: that is a fault of the program.
     """
