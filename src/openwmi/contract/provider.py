@@ -1,0 +1,86 @@
+"""What a provider is asked and what it answers (model.md F2; DESIGN.md section 3).
+
+A provider yields *rows*: tuples of raw values aligned with ``request.columns``. It reads only what those columns
+need. ``request.conditions`` are hints that may save work; the service always filters again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping
+
+    from openwmi.contract.caller import Caller
+    from openwmi.contract.context import Context
+    from openwmi.model.classes import Class
+
+Row = tuple[object, ...]
+
+
+class Condition(NamedTuple):
+    """One property compared with one constant, coerced to the property's type; conditions are ANDed."""
+
+    name: str
+    op: str
+    value: object
+
+
+class Request:
+    """One question to a provider.
+
+    class_: the class whose instances are wanted (exactly this class: subclasses are asked separately, F-23).
+    columns: names of the properties to fill, in their declared spelling and in class order.
+    progress(current, total, message): report progress; reaches the sink when it asked for it.
+    cancelled: True once nobody wants the answer any more; long readers poll it.
+    """
+
+    __slots__ = ("_report", "caller", "cancelled", "class_", "columns", "conditions", "context")
+
+    def __init__(
+        self,
+        class_: Class,
+        columns: tuple[str, ...],
+        conditions: tuple[Condition, ...] = (),
+        *,
+        caller: Caller,
+        context: Context | None = None,
+        report: Callable[[int, int, str | None], None] | None = None,
+    ) -> None:
+        self.class_ = class_
+        self.columns = columns
+        self.conditions = conditions
+        self.caller = caller
+        self.context = context
+        self.cancelled = False
+        self._report = report
+
+    def progress(self, current: int, total: int, message: str | None = None) -> None:
+        """Report how much of how much is done; may be called from any thread, costs nothing when nobody listens."""
+        if self._report is not None and not self.cancelled:
+            self._report(current, total, message)
+
+
+class Provider(Protocol):
+    """A source of instances. Every method but the name may be missing: the service then answers NOT_CAPABLE (F-20).
+
+    ``instances`` may be a plain generator (it then runs in a thread and may block), an async generator, or return a
+    list. ``instance`` and ``method`` may be plain or async. Anything they raise that is not a WbemError becomes
+    PROVIDER_FAILURE for that call alone.
+    """
+
+    name: str
+
+    def instances(self, request: Request) -> Iterable[Row] | AsyncIterable[Row]: ...
+
+    def instance(
+        self, request: Request, keys: Mapping[str, object]
+    ) -> Row | Awaitable[Row | None] | None: ...
+
+    def method(
+        self,
+        request: Request,
+        method: str,
+        keys: Mapping[str, object] | None,
+        params: Mapping[str, object],
+    ) -> Mapping[str, object] | Awaitable[Mapping[str, object]]: ...

@@ -1,0 +1,237 @@
+"""The only place that joins service and providers into a running host: this machine's WMI, in this process."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+from typing import TYPE_CHECKING, Final
+
+from openwmi.contract.caller import Caller, unix_sid
+from openwmi.service.hosting import Providers
+from openwmi.service.namespaces import Namespaces
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from openwmi.model.classes import ClassDeclaration
+    from openwmi.service.connection import Connection
+    from openwmi.service.core import Service
+    from openwmi.service.oneshot import OneShot
+    from openwmi.service.portal import Portal
+    from openwmi.service.schema import ClassSource
+    from openwmi.service.settings import Settings
+
+DEFAULT_NAMESPACE: Final = "root\\cimv2"
+MEMORY: Final = ":memory:"
+
+
+def server_name() -> str:
+    """This machine's name as __SERVER shows it: the host name without domain, in upper case (A-172, G-03)."""
+    name = os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", "localhost")
+    return name.partition(".")[0].upper() or "LOCALHOST"
+
+
+def home() -> str:
+    """Where state lives: OPENWMI_HOME, else the platform's state directory."""
+    chosen = os.environ.get("OPENWMI_HOME")
+    if chosen:
+        return os.path.abspath(chosen)
+    state = os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
+    return os.path.join(state, "openwmi")
+
+
+def owner() -> Caller:
+    """The embedded caller: the user of this process, with every right on its own store (DESIGN.md section 2)."""
+    uid = os.getuid() if hasattr(os, "getuid") else 0
+    gids = os.getgroups() if hasattr(os, "getgroups") else []
+    return Caller(unix_sid(uid), _user_name(uid), tuple(f"S-1-22-2-{gid}" for gid in gids))
+
+
+def _user_name(uid: int) -> str:
+    try:
+        import pwd
+
+        return pwd.getpwuid(uid).pw_name
+    except (ImportError, KeyError):
+        return str(uid)
+
+
+class ShippedClasses:
+    """The classes that come with the providers, parsed family by family when one of them is named."""
+
+    __slots__ = ("_declarations", "_families", "_lock")
+
+    def __init__(self) -> None:
+        self._declarations: dict[str, ClassDeclaration] = {}
+        self._families: set[str] = set()
+        self._lock = threading.Lock()
+
+    def superclasses(self) -> Mapping[str, str | None]:
+        from openwmi import providers
+
+        return providers.SUPERCLASSES
+
+    def declaration(self, name: str) -> ClassDeclaration | None:
+        from openwmi import providers
+
+        found = self._declarations.get(name)
+        if found is None and (entry := providers.CLASSES.get(name)) is not None:
+            self._load(entry.family)
+            found = self._declarations.get(name)
+        return found
+
+    def _load(self, family: str) -> None:
+        from openwmi import providers
+        from openwmi.mof import class_declarations
+
+        with self._lock:
+            if family not in self._families:
+                for one in class_declarations(providers.load_mof(family), file=f"{family}.mof"):
+                    self._declarations[one.name.lower()] = one
+                self._families.add(family)
+
+
+class SystemClasses:
+    """The system classes every namespace holds (B-02), parsed once when the first of them is needed."""
+
+    __slots__ = ("_declarations", "_lock", "_superclasses")
+
+    def __init__(self) -> None:
+        self._declarations: dict[str, ClassDeclaration] | None = None
+        self._superclasses: dict[str, str | None] = {}
+        self._lock = threading.Lock()
+
+    def _load(self) -> dict[str, ClassDeclaration]:
+        from openwmi.mof import class_declarations
+
+        with self._lock:
+            if self._declarations is None:
+                path = os.path.join(os.path.dirname(__file__), "service", "system.mof")
+                with open(path, encoding="utf-8") as file:
+                    found = list(class_declarations(file.read(), file="system.mof", system=True))
+                self._superclasses = {
+                    c.name.lower(): c.superclass.lower() if c.superclass else None for c in found
+                }
+                self._declarations = {c.name.lower(): c for c in found}
+        return self._declarations
+
+    def superclasses(self) -> Mapping[str, str | None]:
+        self._load()
+        return self._superclasses
+
+    def declaration(self, name: str) -> ClassDeclaration | None:
+        return self._load().get(name)
+
+
+class Host:
+    """This machine's WMI in this process. The loop starts with the first call that needs one."""
+
+    def __init__(self) -> None:
+        shipped = ShippedClasses()
+
+        def sources(path: str) -> Iterable[ClassSource]:
+            return (shipped,) if path == DEFAULT_NAMESPACE else ()
+
+        self.providers = Providers(_shipped_provider)
+        self.namespaces = Namespaces(server_name(), self.providers, sources=sources, system=SystemClasses())
+        self.caller = owner()
+        self._service: Service | None = None
+        self._portal: Portal | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def portal(self) -> Portal:
+        """The loop that the service lives on."""
+        self._running()
+        assert self._portal is not None
+        return self._portal
+
+    @property
+    def service(self) -> Service:
+        return self._running()
+
+    @property
+    def settings(self) -> Settings:
+        return self._running().settings
+
+    def _running(self) -> Service:
+        with self._lock:
+            if self._service is None:
+                from openwmi.service.core import Service
+                from openwmi.service.portal import Portal
+
+                self._portal = Portal()
+                self._service = Service(self._portal.loop, self.namespaces)
+            return self._service
+
+    async def services(
+        self, namespace: str = DEFAULT_NAMESPACE, caller: Caller | None = None, locale: str | None = None
+    ) -> Connection:
+        """Log on to a namespace; runs on the portal's loop."""
+        who = caller or self.caller
+        return await self._running().connect(namespace, who._replace(locale=locale) if locale else who)
+
+    def one_shot(self, namespace: str = DEFAULT_NAMESPACE) -> OneShot:
+        """A namespace for one operation at a time, without an event loop."""
+        from openwmi.service.oneshot import OneShot
+
+        return OneShot(self.namespaces.named(namespace), self.caller)
+
+    def shut_down(self) -> None:
+        """Cancel running calls, release their sinks, end the loop: about a second at most."""
+        with self._lock:
+            service, portal = self._service, self._portal
+            self._service = self._portal = None
+        if service is not None and portal is not None:
+            portal.submit(service.shut_down).exception(timeout=service.settings.cancel_wait + 1)
+            portal.stop()
+
+
+def _shipped_provider(name: str) -> object | None:
+    from openwmi import providers
+
+    return providers.provider(name)
+
+
+_hosts: dict[str, Host] = {}
+_provided: list[tuple[str, ClassDeclaration, object]] = []
+_lock = threading.Lock()
+
+
+def local(repository: str | None = None, *, subscriptions: bool = False) -> Host:
+    """The running host of a store: one per process and store; ":memory:" is a new one each time."""
+    with _lock:
+        key = os.path.abspath(repository) if repository and repository != MEMORY else home()
+        host = None if repository == MEMORY else _hosts.get(key)
+        if host is None:
+            host = Host()
+            for namespace, declaration, provider in _provided:
+                _add(host, namespace, declaration, provider)
+            if repository == MEMORY:
+                key = f"{MEMORY}{id(host)}"
+            if not _hosts:
+                atexit.register(_shut_all)
+            _hosts[key] = host
+        return host
+
+
+def provide(namespace: str, declaration: ClassDeclaration, provider: object) -> None:
+    """Serve a dynamic class in every host of this process, present and future, until the process ends."""
+    with _lock:
+        _provided.append((namespace, declaration, provider))
+        for host in _hosts.values():
+            _add(host, namespace, declaration, provider)
+
+
+def _add(host: Host, namespace: str, declaration: ClassDeclaration, provider: object) -> None:
+    space = host.namespaces.add(namespace)
+    host.providers.register(provider)
+    space.provided.add(declaration)
+    space.schema.forget(declaration.name)
+
+
+def _shut_all() -> None:
+    """At interpreter exit: cancel calls, release sinks, at most a second (DESIGN.md section 2)."""
+    for host in list(_hosts.values()):
+        host.shut_down()

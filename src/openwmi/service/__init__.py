@@ -1,0 +1,1 @@
+"""The service: namespaces, query execution, delivery into sinks, security and quotas of one running host."""

@@ -1,0 +1,153 @@
+"""IWbemServices of the embedded service: one namespace, one caller. Implements contract.services.Services."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from openwmi.contract import flags as f
+from openwmi.contract.caller import RPC_C_IMP_LEVEL_IMPERSONATE
+from openwmi.contract.operations import checked_arguments, checked_flags, described
+from openwmi.contract.outcome import Outcome
+from openwmi.model.errors import error
+from openwmi.model.status import (
+    WBEM_E_ACCESS_DENIED,
+    WBEM_E_INVALID_NAMESPACE,
+    WBEM_E_INVALID_PARAMETER,
+    WBEM_E_NOT_SUPPORTED,
+)
+from openwmi.service.call import IN_CALLBACK, RunningCall
+from openwmi.service.core import identity_of
+from openwmi.service.execute import Execution, planned, refused_at_once
+from openwmi.service.faults import as_fault, failed_outcome
+from openwmi.service.feed import PLANNER, Feed
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+
+    from openwmi.contract.caller import Caller
+    from openwmi.contract.context import Context
+    from openwmi.contract.operations import AnyOperation
+    from openwmi.contract.services import Sink
+    from openwmi.service.core import Service
+    from openwmi.service.namespaces import Namespace
+
+
+class Connection:
+    """A log-on to one namespace. Every method runs on the service's loop."""
+
+    __slots__ = ("_service", "_space", "caller")
+
+    def __init__(self, service: Service, space: Namespace, caller: Caller) -> None:
+        self._service = service
+        self._space = space
+        self.caller = caller
+
+    @property
+    def namespace(self) -> str:
+        return self._space.path
+
+    @property
+    def server(self) -> str:
+        return self._space.server
+
+    @property
+    def loop(self) -> AbstractEventLoop:
+        return self._service.loop
+
+    async def start(
+        self, operation: AnyOperation, sink: Sink, flags: int = 0, context: Context | None = None
+    ) -> RunningCall:
+        """Accept or refuse (B16, B17); what the work itself finds wrong comes with the final status (B18)."""
+        self._check_namespace()
+        row = described(operation)
+        if sink is None:
+            raise error(
+                WBEM_E_INVALID_PARAMETER,
+                f"{row.async_method}: the sink is NULL",
+                operation=row.method,
+                parameter="pResponseHandler",
+            )
+        checked_arguments(operation)
+        flags = checked_flags(operation, flags, "async")
+        self._check_right(row.right, row.method)
+        refused_at_once(operation)
+        self._service.check_room(self.caller)
+        return self._started(operation, sink, flags, context)
+
+    def _started(
+        self, operation: AnyOperation, sink: Sink, flags: int, context: Context | None
+    ) -> RunningCall:
+        schema = self._space.schema
+
+        def finish(fault: BaseException | None, status: int) -> Outcome:
+            return Outcome(status) if fault is None else failed_outcome(as_fault(fault), operation, schema)
+
+        wants_progress = bool(flags & f.WBEM_FLAG_SEND_STATUS)
+        call = RunningCall(self._service, sink, identity_of(sink), self.caller.sid, finish=finish)
+        execution = Execution(
+            self._space,
+            self.caller,
+            flags=flags,
+            context=context.copy() if context is not None else None,
+            report=call.report if wants_progress else None,
+        )
+        call.feed = Feed(self.loop, execution.segments(operation), PLANNER, call)
+        self._service.remember(call)
+        # The first step is taken after this coroutine has returned: start() never does the work it accepts.
+        self.loop.call_soon(call.advance)
+        return call
+
+    async def cancel(self, sink: object, *, inside: bool = False) -> None:
+        """CancelAsyncCall; see contract.services.Services.cancel."""
+        await self._service.cancel(sink, self.caller, inside=inside or IN_CALLBACK.get())
+
+    async def open(self, namespace: str) -> Connection:
+        """OpenNamespace: a path below this namespace; an absolute one or NULL is INVALID_PARAMETER (A38)."""
+        self._check_namespace()
+        if not isinstance(namespace, str) or not namespace or namespace[0] in "\\/":
+            raise error(
+                WBEM_E_INVALID_PARAMETER,
+                "OpenNamespace takes the path of a namespace below the current one",
+                operation="OpenNamespace",
+                parameter="strNamespace",
+            )
+        return await self._service.connect(f"{self.namespace}\\{namespace}", self.caller)
+
+    async def event_sink(self) -> object:
+        """QueryObjectSink; events are not served yet."""
+        self._check_namespace()
+        self._check_right(f.WBEM_ENABLE | f.WBEM_FULL_WRITE_REP, "QueryObjectSink")
+        raise error(
+            WBEM_E_NOT_SUPPORTED, "QueryObjectSink: events are not served yet", operation="QueryObjectSink"
+        )
+
+    async def explain(self, query: str, flags: int = 0) -> str:
+        """The text of the plan that a data query would run."""
+        return planned(self._space, query, flags).explain()
+
+    async def close(self) -> None:
+        """Release the connection. Running calls keep what they need and end by themselves."""
+
+    def _check_namespace(self) -> None:
+        """A namespace that has been deleted since log-on refuses every call (A14)."""
+        if self._service.namespaces.find(self.namespace) is not self._space:
+            raise error(
+                WBEM_E_INVALID_NAMESPACE, f"namespace {self.namespace} is gone", namespace=self.namespace
+            )
+
+    def _check_right(self, right: int, method: str) -> None:
+        if self.caller.remote:
+            right |= f.WBEM_REMOTE_ACCESS
+        if self.caller.impersonation < RPC_C_IMP_LEVEL_IMPERSONATE:
+            raise error(
+                WBEM_E_ACCESS_DENIED,
+                f"{method}: the caller's impersonation level does not allow acting for it",
+                operation=method,
+            )
+        if not self.caller.holds(right):
+            raise error(
+                WBEM_E_ACCESS_DENIED,
+                f"{method}: {self.caller.name} lacks rights 0x{right & ~self.caller.granted:X} on {self.namespace}",
+                operation=method,
+                namespace=self.namespace,
+            )

@@ -1,0 +1,231 @@
+"""From an operation to the segments that produce its objects. Plain generators: no loop, no thread, no clock.
+
+The service drives them through a feed; a one-shot command drives them directly.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from openwmi import wql
+from openwmi.contract import flags as f
+from openwmi.contract import operations as ops
+from openwmi.contract.provider import Condition, Request
+from openwmi.model.errors import error
+from openwmi.model.instances import Instance
+from openwmi.model.status import (
+    WBEM_E_INVALID_CLASS,
+    WBEM_E_INVALID_PARAMETER,
+    WBEM_E_INVALID_QUERY_TYPE,
+    WBEM_E_NOT_SUPPORTED,
+    WBEM_E_PROVIDER_NOT_CAPABLE,
+)
+from openwmi.service.faults import provider_fault
+from openwmi.service.feed import PLANNER, Segment, objects
+from openwmi.service.locate import instance_segment
+from openwmi.service.methods import method_segment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from openwmi.contract.caller import Caller
+    from openwmi.contract.context import Context
+    from openwmi.model.classes import Class
+    from openwmi.service.namespaces import Namespace
+    from openwmi.wql.plan import Plan, Step
+
+_NAME: Final = re.compile(r"[A-Za-z_\u0080-\U0010ffff][\w\u0080-\U0010ffff]*\Z")
+
+
+class Execution:
+    """One operation being carried out: where, for whom, with which flags and context."""
+
+    __slots__ = ("caller", "context", "flags", "report", "space")
+
+    def __init__(
+        self,
+        space: Namespace,
+        caller: Caller,
+        *,
+        flags: int = 0,
+        context: Context | None = None,
+        report: Callable[[int, int, str | None], None] | None = None,
+    ) -> None:
+        self.space = space
+        self.caller = caller
+        self.flags = flags
+        self.context = context
+        self.report = report
+
+    def request(
+        self, class_: Class, columns: tuple[str, ...], conditions: tuple[Condition, ...] = ()
+    ) -> Request:
+        """A question to the provider of a class."""
+        return Request(
+            class_, columns, conditions, caller=self.caller, context=self.context, report=self.report
+        )
+
+    def segments(self, operation: ops.AnyOperation) -> Iterator[Segment]:
+        """The segments of an operation. Errors that belong to the final status are raised while iterating (B18)."""
+        return _SEGMENTS[type(operation)](self, operation)
+
+
+def checked_language(language: str) -> None:
+    """Only WQL, in any case; anything else is INVALID_QUERY_TYPE (B77, D-01)."""
+    if language.upper() != "WQL":
+        raise error(
+            WBEM_E_INVALID_QUERY_TYPE, f"the query language is WQL, not {language}", parameter=language
+        )
+
+
+def planned(space: Namespace, text: str, flags: int) -> Plan:
+    """The plan of a data query; INVALID_QUERY or INVALID_CLASS as wql says."""
+    select = wql.parse(text)
+    if not isinstance(select, wql.Select):
+        raise error(WBEM_E_NOT_SUPPORTED, "only data queries have a plan", parameter=text)
+    return wql.plan(select, space.schema, flags=flags)
+
+
+def _get(execution: Execution, operation: ops.GetObject) -> Iterator[Segment]:
+    yield from instance_segment(execution, operation.path)
+
+
+def _classes(execution: Execution, operation: ops.CreateClassEnum) -> Iterator[Segment]:
+    schema = execution.space.schema
+    shallow = bool(execution.flags & f.WBEM_FLAG_SHALLOW)
+    if not operation.superclass:
+        yield objects(schema.children(None) if shallow else schema.classes())
+        return
+    above = schema.class_named(operation.superclass)
+    yield objects(schema.children(above.name) if shallow else schema.subclasses(above.name))
+
+
+def _instances(execution: Execution, operation: ops.CreateInstanceEnum) -> Iterator[Segment]:
+    name = operation.class_name
+    if not _NAME.match(name):
+        raise error(WBEM_E_INVALID_CLASS, f"not a class name: {name!r}", parameter=name)
+    class_ = execution.space.schema.class_named(name)
+    flags = execution.flags & f.WBEM_FLAG_DIRECT_READ
+    if execution.flags & f.WBEM_FLAG_SHALLOW:  # exactly this class: the bit a query has for it (A-267)
+        flags |= f.WBEM_FLAG_DIRECT_READ
+    yield from _steps(execution, planned(execution.space, "SELECT * FROM " + class_.name, flags))
+
+
+def _query(execution: Execution, operation: ops.ExecQuery) -> Iterator[Segment]:
+    checked_language(operation.language)
+    space = execution.space
+    query = wql.parse(operation.query)
+    if isinstance(query, wql.SchemaSelect):
+        wanted = wql.schema_filter(query, space.schema)
+        yield objects(class_ for class_ in space.schema.classes() if wanted(class_))
+        return
+    if not isinstance(query, wql.Select):
+        raise error(
+            WBEM_E_NOT_SUPPORTED,
+            "ASSOCIATORS OF and REFERENCES OF are not evaluated yet",
+            parameter=operation.query,
+        )
+    plan = wql.plan(query, space.schema, flags=execution.flags)
+    if execution.flags & f.WBEM_FLAG_PROTOTYPE:
+        yield objects((plan.prototype(),))
+        return
+    yield from _steps(execution, plan)
+
+
+def _steps(execution: Execution, plan: Plan) -> Iterator[Segment]:
+    for step in plan.steps:
+        yield _step(execution, step)
+
+
+def _step(execution: Execution, step: Step) -> Segment:
+    """One class of a plan, read from its provider or from the store."""
+    class_ = step.class_
+    space = execution.space
+    if not class_.is_dynamic:
+        columns = step.columns
+        return Segment(
+            lambda: space.static_rows(class_, columns), threads=PLANNER, layout=step.layout, run=step.run
+        )
+    hosted = space.providers.of(class_)
+    request = execution.request(class_, step.columns, tuple(Condition(*c) for c in step.conditions))
+    instance, instances = hosted.role("instance"), hosted.role("instances")
+    keys = step.keys
+    open_: Callable[[], Any]
+    if keys is not None and instance is not None:
+        open_ = lambda: _looked_up(instance(request, keys))  # noqa: E731
+    elif instances is not None:
+        open_ = lambda: instances(request)  # noqa: E731
+    else:
+        raise error(
+            WBEM_E_PROVIDER_NOT_CAPABLE,
+            f"provider {hosted.name} cannot enumerate {class_.name}",
+            parameter=class_.name,
+        )
+    return Segment(
+        open_,
+        threads=hosted.threads,
+        layout=step.layout,
+        run=step.run,
+        fault=lambda exception: provider_fault(exception, hosted.name, class_.name),
+        request=request,
+        blocking=hosted.blocking,
+    )
+
+
+def _looked_up(row: Any) -> Any:
+    """A key look-up's answer as rows; an async provider's answer as an awaitable of rows."""
+    if hasattr(row, "__await__"):
+        return _awaited_row(row)
+    return () if row is None else (row,)
+
+
+async def _awaited_row(answer: Any) -> Iterable[Any]:
+    row = await answer
+    return () if row is None else (row,)
+
+
+def _method(execution: Execution, operation: ops.ExecMethod) -> Iterator[Segment]:
+    yield from method_segment(execution, operation)
+
+
+def _write(execution: Execution, operation: ops.AnyOperation) -> Iterator[Segment]:
+    """Writes come with the repository; until then they say so instead of pretending."""
+    name = ops.described(operation).method
+    raise error(WBEM_E_NOT_SUPPORTED, f"{name}: this service keeps no static classes or instances yet")
+    yield  # makes this a generator: the error belongs to the final status (B18)
+
+
+def _notify(execution: Execution, operation: ops.ExecNotificationQuery) -> Iterator[Segment]:
+    checked_language(operation.language)
+    wql.event_checks(wql.parse_event(operation.query), execution.space.schema)
+    raise error(WBEM_E_NOT_SUPPORTED, "event subscriptions are not served yet", parameter=operation.query)
+    yield
+
+
+def refused_at_once(operation: ops.AnyOperation) -> None:
+    """What the call itself refuses beyond NULLs, flags and lengths (spec/README.md: an event query that does not parse,
+    a language that is not text)."""
+    if isinstance(operation, ops.ExecNotificationQuery):
+        checked_language(operation.language)
+        wql.parse_event(operation.query)
+    if isinstance(operation, ops.ExecMethod):
+        given = operation.params
+        if given is not None and not hasattr(given, "keys") and not isinstance(given, Instance):
+            raise error(
+                WBEM_E_INVALID_PARAMETER, "pInParams must be an instance or a mapping", parameter="pInParams"
+            )
+
+
+_SEGMENTS: Final[dict[type, Callable[[Execution, Any], Iterator[Segment]]]] = {
+    ops.GetObject: _get,
+    ops.CreateClassEnum: _classes,
+    ops.CreateInstanceEnum: _instances,
+    ops.ExecQuery: _query,
+    ops.ExecMethod: _method,
+    ops.ExecNotificationQuery: _notify,
+    ops.PutClass: _write,
+    ops.DeleteClass: _write,
+    ops.PutInstance: _write,
+    ops.DeleteInstance: _write,
+}

@@ -1,0 +1,243 @@
+"""From an object path to the object: a class, or an instance looked up by its keys (calls.md B.6, model.md A9)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from openwmi.model.classes import Class, ClassDeclaration, derive
+from openwmi.model.errors import WbemError, error
+from openwmi.model.instances import Instance
+from openwmi.model.paths import ObjectPath, parse_path
+from openwmi.model.qualifiers import EMPTY
+from openwmi.model.status import (
+    WBEM_E_INVALID_NAMESPACE,
+    WBEM_E_INVALID_OBJECT_PATH,
+    WBEM_E_NOT_FOUND,
+    WBEM_E_PROVIDER_NOT_CAPABLE,
+)
+from openwmi.model.values import coerce
+from openwmi.service.faults import provider_fault
+from openwmi.service.feed import PLANNER, Segment, objects
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from openwmi.contract.context import Context
+    from openwmi.contract.provider import Request
+    from openwmi.service.execute import Execution
+    from openwmi.service.hosting import HostedProvider
+    from openwmi.service.namespaces import Namespace
+
+_LOCAL: Final = (".", "localhost", "127.0.0.1", "::1")
+
+
+class Target(NamedTuple):
+    """What an instance path names: its class and the raw values of its keys, by declared name ({} for a singleton)."""
+
+    class_: Class
+    keys: dict[str, object]
+    text: str
+
+
+def empty_class(space: Namespace) -> Class:
+    """The class object to build a new top-level class on (B46, A-180)."""
+    return derive(ClassDeclaration("", None, EMPTY, (), ()), None, namespace=space.path, server=space.server)
+
+
+def checked_path(space: Namespace, text: str) -> ObjectPath:
+    """A parsed path that lies in this namespace of this server (B48)."""
+    path = parse_path(text)
+    if path.server is not None and path.server.lower() not in (*_LOCAL, space.server.lower()):
+        raise error(WBEM_E_INVALID_OBJECT_PATH, f"{text}: the object is on another server", path=text)
+    if path.namespace is not None and path.namespace.lower() != space.path.lower():
+        raise error(
+            WBEM_E_INVALID_NAMESPACE, f"{text}: only objects of {space.path} are served here", path=text
+        )
+    if path.class_name is None:
+        raise error(WBEM_E_INVALID_OBJECT_PATH, f"{text} names no class", path=text)
+    return path
+
+
+def class_of(space: Namespace, path: ObjectPath, text: str) -> Class:
+    """The class a path names; NOT_FOUND when there is none (A-181)."""
+    name = path.class_name or ""
+    found = space.schema.find_class(name)
+    if found is None:
+        raise error(WBEM_E_NOT_FOUND, f"there is no class {name} in {space.path}", path=text, parameter=name)
+    return found
+
+
+def target_of(space: Namespace, path: ObjectPath, text: str) -> Target:
+    """The class and keys of an instance path; INVALID_OBJECT_PATH when they do not fit the class (A-164)."""
+    class_ = class_of(space, path, text)
+    if path.singleton:
+        if not class_.is_singleton:
+            raise error(WBEM_E_INVALID_OBJECT_PATH, f"{text}: {class_.name} is not a singleton", path=text)
+        return Target(class_, {}, text)
+    declared = {name.lower(): name for name in class_.keys}
+    keys: dict[str, object] = {}
+    for name, value in path.keys:
+        if name is None and len(declared) == 1:
+            name = class_.keys[0]
+        known = declared.get(name.lower()) if name is not None else None
+        if known is None or known in keys:
+            what = "needs its keys by name" if name is None else f"has no key {name}, or has it twice"
+            raise error(WBEM_E_INVALID_OBJECT_PATH, f"{text}: {class_.name} {what}", path=text)
+        keys[known] = _key_value(class_, known, value, text)
+    if len(keys) != len(declared):
+        missing = ", ".join(sorted(set(declared.values()) - set(keys)))
+        raise error(
+            WBEM_E_INVALID_OBJECT_PATH, f"{text}: {class_.name} needs a value for {missing}", path=text
+        )
+    return Target(class_, keys, text)
+
+
+def _key_value(class_: Class, name: str, value: object, text: str) -> object:
+    """A key as a raw value of its property's type. Quoted numbers and numbers for text keys are taken (A-168)."""
+    declared = class_.property(name)
+    assert declared is not None
+    try:
+        if isinstance(value, str) and declared.type in _INTEGERS:
+            value = int(value, 0)
+        elif isinstance(value, (int, bool)) and declared.type in _TEXTS:
+            value = str(value)
+        return coerce(value, declared.type, name=name)
+    except (WbemError, ValueError):
+        raise error(
+            WBEM_E_INVALID_OBJECT_PATH, f"{text}: {value!r} does not fit key {name}", path=text
+        ) from None
+
+
+_INTEGERS: Final = frozenset((2, 3, 16, 17, 18, 19, 20, 21, 103))
+_TEXTS: Final = frozenset((8, 101, 102))
+
+
+def instance_segment(execution: Execution, text: str | None) -> Iterator[Segment]:
+    """The one object of GetObject."""
+    space = execution.space
+    if not text:
+        yield objects((empty_class(space),))
+        return
+    path = checked_path(space, text)
+    if not path.is_instance:
+        yield objects((class_of(space, path, text),))
+        return
+    target = target_of(space, path, text)
+    found = False
+    failure: WbemError | None = None
+    for class_ in concrete(space, target.class_):
+        box: list[Instance] = []
+        columns = wanted_columns(class_, execution.context)
+        try:
+            segment = lookup_segment(execution, class_, target, columns, box)
+        except WbemError as reason:
+            failure = failure or reason
+            continue
+        yield segment
+        if box:
+            found = True
+            break
+    if not found:
+        raise failure or error(WBEM_E_NOT_FOUND, f"there is no {text}", path=text)
+
+
+def concrete(space: Namespace, class_: Class) -> Iterator[Class]:
+    """The classes whose instances a path of `class_` can name: itself, then its descendants (one key space, A-093)."""
+    if not class_.is_abstract:
+        yield class_
+    for below in space.schema.subclasses(class_.name):
+        if not below.is_abstract:
+            yield below
+
+
+def wanted_columns(class_: Class, context: Context | None) -> tuple[str, ...]:
+    """The columns of a get: all, or what the context of a partial get names beside the keys (B50, A-292)."""
+    names = class_.layout.names
+    if context is None or not context.lookup("__GET_EXTENSIONS"):
+        return names
+    wanted = {name.lower() for name in class_.keys}
+    listed = context.lookup("__GET_EXT_PROPERTIES")
+    if not context.lookup("__GET_EXT_KEYS_ONLY"):
+        if not isinstance(listed, (list, tuple)):
+            return names
+        wanted |= {str(name).lower() for name in listed}
+    return tuple(name for name in names if name.lower() in wanted)
+
+
+def lookup_segment(
+    execution: Execution, class_: Class, target: Target, columns: tuple[str, ...], box: list[Instance]
+) -> Segment:
+    """A segment that looks one instance up by its keys and yields it, or nothing; `box` receives it too."""
+    space = execution.space
+    layout = class_.layout
+    spread = _spread(layout.names, columns)
+
+    def made(rows: Any) -> Iterator[Instance]:
+        for row in rows:
+            box.append(Instance(layout, spread(row)))
+            yield box[-1]
+
+    if not class_.is_dynamic:
+        return Segment(lambda: space.static_get(class_, target.keys, columns), threads=PLANNER, run=made)
+    hosted = space.providers.of(class_)
+    request = execution.request(class_, columns)
+    return Segment(
+        lambda: looked_up_rows(hosted, request, class_, target.keys),
+        threads=hosted.threads,
+        run=made,
+        fault=lambda exception: provider_fault(exception, hosted.name, target.text),
+        request=request,
+        blocking=hosted.blocking,
+    )
+
+
+def _spread(names: tuple[str, ...], columns: tuple[str, ...]) -> Any:
+    """From a row of some columns to one of all, with NULL where nothing was asked."""
+    if names == columns:
+        return tuple
+    place = {name: position for position, name in enumerate(columns)}
+    order = tuple(place.get(name) for name in names)
+    return lambda row: tuple(None if position is None else row[position] for position in order)
+
+
+def looked_up_rows(hosted: HostedProvider, request: Request, class_: Class, keys: dict[str, object]) -> Any:
+    """Rows of the instance with these keys: the provider's look-up, else its enumeration searched (A-181, F-20)."""
+    instance = hosted.role("instance")
+    if instance is not None:
+        answer = instance(request, keys)
+        if hasattr(answer, "__await__"):
+            return _awaited(answer)
+        return () if answer is None else (answer,)
+    instances = hosted.role("instances")
+    if instances is None:
+        raise error(
+            WBEM_E_PROVIDER_NOT_CAPABLE,
+            f"provider {hosted.name} can neither look up nor enumerate {class_.name}",
+            parameter=class_.name,
+        )
+    matches = _matcher(request.columns, keys)
+    answer = instances(request)
+    if hasattr(answer, "__aiter__"):
+        return _searched(answer, matches)
+    return (row for row in answer if matches(row))
+
+
+async def _awaited(answer: Any) -> Any:
+    row = await answer
+    return () if row is None else (row,)
+
+
+async def _searched(rows: Any, matches: Any) -> Any:
+    async for row in rows:
+        if matches(row):
+            yield row
+            return
+
+
+def _matcher(columns: tuple[str, ...], keys: dict[str, object]) -> Any:
+    wanted = [(columns.index(name), _folded(value)) for name, value in keys.items()]
+    return lambda row: all(_folded(row[position]) == value for position, value in wanted)
+
+
+def _folded(value: object) -> object:
+    return value.upper() if isinstance(value, str) else value

@@ -1,0 +1,115 @@
+"""The loop that a service lives on: one daemon thread with an asyncio loop, and the ways to reach it.
+
+Why a loop of its own: a service is shared by every thread and every event loop of the process, and must keep its
+timers and callbacks going while a user's loop is busy or gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Portal:
+    """A running loop in a daemon thread. Exit never waits for it."""
+
+    __slots__ = ("_tasks", "_thread", "loop")
+
+    def __init__(self, name: str = "openwmi-service") -> None:
+        self.loop = asyncio.new_event_loop()
+        self._tasks: set[asyncio.Task[object]] = set()
+        started = threading.Event()
+        self._thread = threading.Thread(target=self._serve, args=(started,), name=name, daemon=True)
+        self._thread.start()
+        started.wait()
+
+    def _serve(self, started: threading.Event) -> None:
+        asyncio.set_event_loop(self.loop)
+        self.loop.call_soon(started.set)
+        self.loop.run_forever()
+
+    def inside(self) -> bool:
+        """Whether the caller runs on this portal's thread."""
+        return threading.get_ident() == self._thread.ident
+
+    def submit(
+        self, function: Callable[P, Coroutine[object, object, T]], *args: P.args, **kwargs: P.kwargs
+    ) -> Future[T]:
+        """Start a coroutine function on the loop, from any thread."""
+        future: Future[T] = Future()
+
+        def begin() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            task = self.loop.create_task(function(*args, **kwargs))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+            task.add_done_callback(lambda done: _copy(done, future))
+
+        self.loop.call_soon_threadsafe(begin)
+        return future
+
+    def run(
+        self,
+        function: Callable[P, Coroutine[object, object, T]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """Run a coroutine function on the loop and block until it is done. Never from the loop's own thread."""
+        if self.inside():
+            raise RuntimeError("a blocking call from the service's own thread would wait for itself")
+        return self.submit(function, *args, **kwargs).result()
+
+    async def wrap(
+        self, function: Callable[P, Coroutine[object, object, T]], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Await a coroutine function that runs on the portal's loop, from any loop; cancellation travels with it."""
+        if self.inside():
+            return await function(*args, **kwargs)
+        task: asyncio.Task[T] | None = None
+        cancelled = False
+
+        async def guarded() -> T:
+            nonlocal task
+            task = asyncio.current_task()
+            if cancelled:
+                raise asyncio.CancelledError
+            return await function(*args, **kwargs)
+
+        future = self.submit(guarded)
+        try:
+            return await asyncio.wrap_future(future)
+        except asyncio.CancelledError:
+            cancelled = True
+            self.loop.call_soon_threadsafe(lambda: task is not None and task.cancel())
+            raise
+
+    def stop(self) -> None:
+        """Cancel what runs and end the loop; returns within a second or gives the thread up."""
+
+        def end() -> None:
+            for task in asyncio.all_tasks(self.loop):
+                task.cancel()
+            self.loop.call_soon(self.loop.stop)
+
+        if self._thread.is_alive():
+            self.loop.call_soon_threadsafe(end)
+            self._thread.join(1.0)
+
+
+def _copy(task: asyncio.Task[T], future: Future[T]) -> None:
+    """Hand a task's result to the thread that waits for it."""
+    if task.cancelled():
+        future.set_exception(asyncio.CancelledError())
+    elif (failure := task.exception()) is not None:
+        future.set_exception(failure)
+    else:
+        future.set_result(task.result())

@@ -1,0 +1,68 @@
+"""Worker threads that can be abandoned: for blocking providers and for callbacks into user code.
+
+The standard library's executors join their threads at exit and never replace a stuck one. Here every thread is a
+daemon, a stuck one costs only its own place, and nothing delays the interpreter's exit.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# An idle worker stays this long, so that a run of short jobs does not start a thread each.
+IDLE_SECONDS: Final = 10.0
+
+
+class Threads:
+    """At most `limit` daemon threads, started on demand. Jobs beyond that wait in a queue and hold no thread.
+
+    A job is a callable without arguments that handles its own errors.
+    """
+
+    __slots__ = ("_idle", "_jobs", "_limit", "_lock", "_name", "_running", "_wake")
+
+    def __init__(self, limit: int, *, name: str) -> None:
+        self._limit = limit
+        self._name = name
+        self._lock = threading.Lock()
+        self._wake = threading.Condition(self._lock)
+        self._jobs: deque[Callable[[], object]] = deque()
+        self._running = 0
+        self._idle = 0
+
+    def submit(self, job: Callable[[], object]) -> None:
+        """Run a job on some worker thread, in the order of submission as far as threads are free."""
+        with self._lock:
+            self._jobs.append(job)
+            if self._idle >= len(self._jobs):
+                self._wake.notify()
+                return
+            if self._running >= self._limit:
+                return
+            self._running += 1
+        threading.Thread(target=self._work, name=self._name, daemon=True).start()
+
+    @property
+    def running(self) -> int:
+        """Threads alive, idle ones included."""
+        return self._running
+
+    def _next(self) -> Callable[[], object] | None:
+        with self._lock:
+            if not self._jobs:
+                self._idle += 1
+                self._wake.wait(IDLE_SECONDS)
+                self._idle -= 1
+            if self._jobs:
+                return self._jobs.popleft()
+            self._running -= 1
+            return None
+
+    def _work(self) -> None:
+        while (job := self._next()) is not None:
+            job()
+            del job  # an idle thread must not keep the last call alive
