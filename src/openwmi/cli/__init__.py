@@ -1,0 +1,123 @@
+"""The command line: one module per verb, one module per output format; this file finds the verb and nothing else.
+
+Nothing is imported here, so that `openwmi --version` and a mistyped verb cost no more than the interpreter
+(DESIGN.md section 7); a verb's module is loaded once it is named.
+"""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+VERBS = {
+    "query": "run a WQL query and print its rows",
+    "get": "print one object by its path, or the instances of a class",
+    "ls": "list namespaces, the classes of one, or the instances of a class",
+    "describe": "say what a class, property or method is",
+    "find": "search the names of classes, properties and methods",
+    "tree": "show where a class stands: its ancestors and its descendants",
+    "call": "run a method of an object or a class",
+    "mof": "print a class or an object as MOF",
+    "compile": "check MOF files (--check)",
+}
+ALIASES = {"q": "query", "explain": "describe"}
+PLANNED = (
+    *("set", "create", "rm", "assoc", "refs", "watch", "sub", "serve", "user", "sec", "repository", "doctor", "decode"),
+    *("record", "exporter", "shell", "wmic", "completion", "config"),
+)
+# Options that may stand before the verb and take the following argument along.
+VALUED = frozenset(("-n", "--namespace", "-o", "--output", "--color"))
+
+EXAMPLES = """\
+examples:
+  openwmi query "SELECT Name, ProcessId FROM Win32_Process"
+  openwmi query "SELECT * FROM Win32_LogicalDisk WHERE FreeSpace < 1000000000" -o json
+  openwmi get Win32_OperatingSystem Caption Version LastBootUpTime
+  openwmi describe Win32_Process.Terminate
+  openwmi call 'Win32_Process.Handle="4711"' Terminate Reason=1
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line (without the program's name) and return its exit code (DESIGN.md section 4)."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _dispatch(arguments)
+    except KeyboardInterrupt:  # before a verb could take care of it, or while it was tidying up
+        return 130
+
+
+def _dispatch(arguments: list[str]) -> int:
+    position = _verb_position(arguments)
+    before = arguments[:position]
+    if "--version" in before or "-V" in before:
+        return _print(f"openwmi {version()}\n")
+    if position == len(arguments):
+        asked = "--help" in before or "-h" in before
+        return _print(_help()) if asked else _usage("say what to do: name a verb")
+    verb, rest = arguments[position], arguments[position + 1 :]
+    if verb == "version":
+        return _print(f"openwmi {version()}\n")
+    if verb == "help":
+        if not rest:
+            return _print(_help())
+        verb, rest = rest[0], ["--help"]
+    verb = ALIASES.get(verb, verb)
+    if verb in VERBS:
+        from openwmi.cli.running import run
+
+        return run(verb, before + rest)
+    return _unknown(verb)
+
+
+def version() -> str:
+    """This program's version, the one of the package."""
+    from openwmi import __version__
+
+    return __version__
+
+
+def _verb_position(arguments: list[str]) -> int:
+    """Where the verb stands: the first argument that is neither an option nor an option's value."""
+    position = 0
+    while position < len(arguments) and arguments[position].startswith("-"):
+        position += 2 if arguments[position] in VALUED else 1
+    return min(position, len(arguments))
+
+
+def _unknown(verb: str) -> int:
+    if verb in PLANNED:
+        return _usage(f'the verb "{verb}" is not there yet', f"openwmi help{' ' * 8}lists the verbs that are")
+    from openwmi.cli.suggestions import closest
+
+    likely = closest(verb, VERBS)
+    hint = f"openwmi {likely}" if likely else "openwmi help"
+    return _usage(f'there is no verb "{verb}"' + (f": did you mean {likely}?" if likely else ""), hint)
+
+
+def _usage(message: str, hint: str = "openwmi help") -> int:
+    sys.stderr.write(f"error: {message}\n  try      {hint}\n")
+    return 2
+
+
+def _print(text: str) -> int:
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        from openwmi.cli.console import silence
+
+        silence(sys.stdout)
+    return 0
+
+
+def _help() -> str:
+    lines = [f"  {name:10}{summary}\n" for name, summary in VERBS.items()]
+    return (
+        "OpenWMI: Windows Management Instrumentation for this machine.\n\n"
+        f"{EXAMPLES}\nusage: openwmi VERB [arguments] [options]\n\nverbs:\n{''.join(lines)}\n"
+        "openwmi VERB --help shows a verb's examples, arguments and options.\n"
+    )

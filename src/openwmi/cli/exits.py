@@ -1,0 +1,51 @@
+"""Exit codes, from one table: what a status means for the script that ran the command (docs/errors-and-exit-codes.md)."""
+
+from __future__ import annotations
+
+OK = 0
+WMI_ERROR = 1
+USAGE = 2
+UNREACHABLE = 3
+DENIED = 4
+TIMED_OUT = 5
+PARTIAL = 6
+METHOD_FAILED = 7
+CANCELLED = 130
+
+# By the symbol of the status. Whatever is not here is a WMI error, 1, or, when it is a success code, 0.
+_BY_SYMBOL = {
+    "WBEM_E_INVALID_QUERY": USAGE,
+    "WBEM_E_INVALID_QUERY_TYPE": USAGE,
+    "WBEM_E_UNPARSABLE_QUERY": USAGE,
+    "WBEM_E_INVALID_OBJECT_PATH": USAGE,
+    "WBEM_E_INVALID_SYNTAX": USAGE,
+    "WBEM_E_TRANSPORT_FAILURE": UNREACHABLE,
+    "WBEM_E_FATAL_TRANSPORT_ERROR": UNREACHABLE,
+    "WBEM_E_CONNECTION_FAILED": UNREACHABLE,
+    "WBEM_E_SHUTTING_DOWN": UNREACHABLE,
+    "RPC_S_SERVER_UNAVAILABLE": UNREACHABLE,
+    "RPC_S_CALL_FAILED": UNREACHABLE,
+    "RPC_S_CALL_FAILED_DNE": UNREACHABLE,
+    "RPC_E_DISCONNECTED": UNREACHABLE,
+    "RPC_E_SERVER_DIED": UNREACHABLE,
+    "CO_E_SERVER_STOPPING": UNREACHABLE,
+    "WBEM_E_ACCESS_DENIED": DENIED,
+    "WBEM_E_LOCAL_CREDENTIALS": DENIED,
+    "WBEM_E_PRIVILEGE_NOT_HELD": DENIED,
+    "WBEM_E_ENCRYPTED_CONNECTION_REQUIRED": DENIED,
+    "E_ACCESSDENIED": DENIED,
+    "ERROR_LOGON_FAILURE": DENIED,
+    "WBEM_E_TIMED_OUT": TIMED_OUT,
+    "WBEM_E_PROVIDER_TIMED_OUT": TIMED_OUT,
+    "WBEM_S_TIMEDOUT": TIMED_OUT,
+    "ERROR_TIMEOUT": TIMED_OUT,
+    "WBEM_S_PARTIAL_RESULTS": PARTIAL,
+    "WBEM_S_ACCESS_DENIED": PARTIAL,
+    "WBEM_E_CALL_CANCELLED": CANCELLED,
+    "WBEM_S_OPERATION_CANCELLED": CANCELLED,
+}
+
+
+def exit_code(symbol: str) -> int:
+    """The exit code of a command that ended with this status."""
+    return _BY_SYMBOL.get(symbol, OK if "_S_" in symbol and not symbol.startswith("RPC_S_") else WMI_ERROR)

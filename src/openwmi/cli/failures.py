@@ -1,0 +1,119 @@
+"""Error text in four parts: what failed on which object, its name and number, how far it got, and what to try.
+
+Loaded when something went wrong, so that it may look up what it likes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from openwmi.cli import exits
+from openwmi.cli.session import Failed
+from openwmi.model.errors import WbemError
+
+if TYPE_CHECKING:
+    from openwmi.cli.console import Console
+    from openwmi.cli.session import Session
+
+_TITLE_WIDTH = 58
+
+
+def report(failure: Exception, console: Console) -> int:
+    """Say what went wrong on standard error; the exit code that goes with it."""
+    if isinstance(failure, Failed):
+        code = _report_wmi(failure.error, console, failure.session)
+        failure = failure.error
+    elif isinstance(failure, WbemError):
+        code = _report_wmi(failure, console, None)
+    elif isinstance(failure, ModuleNotFoundError):
+        from openwmi.cli.missing import repair
+
+        console.alarm(f"{repair(failure)}\n")
+        code = exits.WMI_ERROR
+    elif isinstance(failure, OSError):
+        console.alarm(f"{failure.filename or 'the system'}: {failure.strerror or failure}\n")
+        code = exits.WMI_ERROR
+    else:
+        console.alarm(f"this is a fault of openwmi itself: {type(failure).__name__}: {failure}\n")
+        console.complain("  try      the same command with -vv shows where it happened; please report it\n")
+        code = exits.WMI_ERROR
+    if console.verbosity >= 2:
+        _trace(failure, console)
+    return code
+
+
+def _report_wmi(error: WbemError, console: Console, session: Session | None) -> int:
+    console.alarm(f"{_title(error)}\n")
+    pointed = _pointed(error)
+    for line in pointed:
+        console.complain(f"  {line}\n")
+    if session is not None:
+        console.complain(f"  reached  {session.reached()}\n")
+    if console.verbosity:
+        for line in _details(error):
+            console.complain(f"  {line}\n")
+    for line in _advice(error, session, pointed):
+        console.complain(f"  try      {line}\n")
+    return exits.exit_code(error.symbol)
+
+
+def _title(error: WbemError) -> str:
+    """The sentence, with the name and the number at its side, or below when it is long."""
+    head, *rest = error.message.splitlines() or [""]
+    number = f"{error.symbol} 0x{error.code & 0xFFFFFFFF:08X}"
+    title = f"{head:<{_TITLE_WIDTH}}  {number}"
+    return "\n".join([title, *(f"  {line}" for line in rest)])
+
+
+def _pointed(error: WbemError) -> list[str]:
+    """The line of the query with carets under what is wrong; nothing for errors that have no place."""
+    text, span = getattr(error, "text", None), getattr(error, "span", None)
+    if not text or not span:
+        return []
+    from openwmi.wql import caret
+
+    return caret(text, span, error.hint).splitlines()
+
+
+def _details(error: WbemError) -> list[str]:
+    """What -v adds: the operation, its parameter, where it ran, who answered."""
+    known = {
+        "operation": error.operation,
+        "parameter": error.parameter,
+        "namespace": error.namespace,
+        "path": error.path,
+        "provider": getattr(error, "provider", None),
+        "phase": error.phase,
+    }
+    details = [f"{name:<9}{value}" for name, value in known.items() if value]
+    cause = error.__cause__
+    if cause is not None:
+        details.append(f"cause    {type(cause).__name__}: {cause}")
+    return details
+
+
+def _advice(error: WbemError, session: Session | None, pointed: list[str]) -> list[str]:
+    """What to try next: the hint, unless it stands beside the carets already, and the commands that help."""
+    lines = [error.hint] if error.hint and not pointed else []
+    namespace = session.shown_namespace if session is not None else "root/cimv2"
+    option = "" if namespace.lower() == "root/cimv2" else f" -n {namespace}"
+    subject = session.subject if session is not None else None
+    if error.symbol == "WBEM_E_INVALID_NAMESPACE":
+        lines.append("openwmi ls               lists the namespaces")
+    elif error.symbol == "WBEM_E_INVALID_CLASS" or (error.symbol == "WBEM_E_NOT_FOUND" and not subject):
+        lines.append(f"openwmi ls {namespace}    lists the classes; openwmi find{option} WORD searches them")
+    elif subject and error.symbol in ("WBEM_E_NOT_FOUND", "WBEM_E_PROVIDER_NOT_CAPABLE"):
+        lines.append(f"openwmi ls{option} {subject}    lists the paths of its instances")
+    elif subject and error.symbol.startswith(("WBEM_E_INVALID_QUERY", "WBEM_E_INVALID_METHOD", "WBEM_E_INVALID_PROP")):
+        lines.append(f"openwmi describe{option} {subject}    shows its properties, their types and its methods")
+    elif error.symbol == "WBEM_E_INVALID_QUERY":
+        lines.append('openwmi query "SELECT Name, ProcessId FROM Win32_Process"    is how a query looks')
+    elif error.symbol == "WBEM_E_INVALID_OBJECT_PATH":
+        lines.append("openwmi get 'Win32_Process.Handle=\"1\"'    is how a path looks, quoted for the shell")
+    return lines
+
+
+def _trace(failure: BaseException, console: Console) -> None:
+    from traceback import format_exception
+
+    console.complain("".join(format_exception(failure)))

@@ -1,0 +1,38 @@
+"""How results are written: one module per output format, found by name; what they share is here and in `writer`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from openwmi.cli.options import Misuse
+
+if TYPE_CHECKING:
+    from openwmi.cli.console import Console
+    from openwmi.cli.formats.writer import Writer
+
+FORMATS = ("table", "list", "tsv", "csv", "json", "jsonl", "name", "mof")
+PLANNED = ("xml",)
+
+
+def writer(name: str | None, console: Console, *, raw: bool = False, single: bool = False) -> Writer:
+    """The writer of a format; None is a table on a terminal and `tsv`, one record a line, elsewhere.
+
+    raw: datetimes as DMTF text. single: exactly one object comes, so that a terminal gets a list rather than a
+    table of one row and JSON is no array. Raises Misuse for a format that does not exist.
+    """
+    if name is None:
+        name = ("list" if single else "table") if console.terminal else "tsv"
+    name = name.lower()
+    if name in PLANNED:
+        raise Misuse(f"the output format {name} is not there yet; there are {', '.join(FORMATS)}")
+    if name not in FORMATS:
+        from openwmi.cli.suggestions import closest
+
+        likely = closest(name, FORMATS)
+        raise Misuse(
+            f'there is no output format "{name}"'
+            + (f": did you mean {likely}?" if likely else f"; there are {', '.join(FORMATS)}")
+        )
+    module = __import__(f"openwmi.cli.formats.{name}", fromlist=("Writer",))
+    made: Writer = module.Writer(console, raw=raw, single=single)
+    return made

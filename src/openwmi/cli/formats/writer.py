@@ -1,0 +1,64 @@
+"""What every output format is: it is told the columns, gets batches as they come, and is told the end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from openwmi.cli.records import Columns
+from openwmi.model.cimtypes import CimType
+from openwmi.model.classes import Class
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from openwmi.cli.console import Console
+    from openwmi.cli.records import Row
+    from openwmi.model.batches import Batch
+
+# What a class is shown as where only rows can be: what describe says in full.
+CLASS_COLUMNS = ("__CLASS", "__SUPERCLASS")
+
+
+class Writer:
+    """One result in one format; a format overrides `start`, `rows` and `finish`, or `batch` when it wants objects.
+
+    wants_paths: the format cannot do without the objects' paths, which a query then has to bring along.
+    """
+
+    wants_paths = False
+
+    def __init__(self, console: Console, *, raw: bool = False, single: bool = False) -> None:
+        self.console = console
+        self.raw = raw
+        self.single = single
+        self.columns = Columns(())
+
+    def begin(self, names: Sequence[str]) -> None:
+        """The columns are known; called once, before anything else."""
+        self.columns = Columns(names)
+        self.start(self.columns.names)
+
+    def batch(self, batch: Batch) -> None:
+        """Write some objects."""
+        first = batch[0]
+        if isinstance(first, Class):
+            codes = (int(CimType.STRING),) * len(self.columns.names)
+            self.rows(codes, [tuple([one.system_(name) for name in self.columns.names]) for one in batch])
+            return
+        for codes, rows in self.columns.blocks(batch):
+            self.rows(codes, rows)
+
+    def end(self) -> None:
+        """The result is over, or as much of it as there will be. Called once, whatever happened before."""
+        self.finish()
+        self.console.flush()
+
+    def start(self, names: Sequence[str]) -> None:
+        """The columns' names."""
+
+    def rows(self, codes: Sequence[int], rows: list[Row]) -> None:
+        """Rows of raw values and the types of their columns (0: this class has no such property)."""
+        raise NotImplementedError
+
+    def finish(self) -> None:
+        """What closes the output."""

@@ -1,0 +1,69 @@
+"""Running one verb: its options, its module, and what its end means for the exit code."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from openwmi.cli import VERBS
+from openwmi.cli.console import Console, OutputFailed, OutputGone
+from openwmi.cli.options import DEFAULT_NAMESPACE, Misuse, VerbParser
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Sequence
+    from types import ModuleType
+
+CANCELLED = 130
+
+
+def run(verb: str, arguments: Sequence[str]) -> int:
+    """Run a verb that exists and return the exit code; nothing but SystemExit of --help escapes as an exception."""
+    module = __import__(f"openwmi.cli.verbs.{verb}", fromlist=("run",))
+    parser = VerbParser(verb, VERBS[verb], module.EXAMPLES)
+    try:
+        module.arguments(parser)
+        options = parser.read(arguments)
+    except Misuse as mistake:
+        return _misused(Console(), verb, mistake)
+    except SystemExit as end:  # --help
+        return int(end.code or 0)
+    return _guarded(module, verb, options)
+
+
+def _guarded(module: ModuleType, verb: str, options: Namespace) -> int:
+    console = Console(colour=options.color, verbosity=options.verbose, quiet=options.quiet)
+    options.namespace = options.namespace or DEFAULT_NAMESPACE
+    try:
+        code = int(module.run(options, console))
+        console.flush()
+    except OutputGone:
+        return 0
+    except OutputFailed as failure:
+        console.alarm(f"the results could not be written: {failure}\n")
+        return 1
+    except Misuse as mistake:
+        return _misused(console, verb, mistake)
+    except KeyboardInterrupt:
+        return _cancelled(console)
+    except Exception as failure:  # noqa: BLE001 (the last line of defence: nobody is shown a traceback unasked)
+        from openwmi.cli.failures import report
+
+        return report(failure, console)
+    return code
+
+
+def _misused(console: Console, verb: str, mistake: Misuse) -> int:
+    console.alarm(f"{mistake}\n")
+    console.complain(f"  try      openwmi {verb} --help\n")
+    return 2
+
+
+def _cancelled(console: Console) -> int:
+    """The call has ended at its source while the interrupt travelled here."""
+    try:
+        console.flush()
+    except (OutputGone, OutputFailed):
+        return CANCELLED
+    console.complain("\ncancelled\n" if sys.stderr is not None and sys.stderr.isatty() else "cancelled\n")
+    return CANCELLED
