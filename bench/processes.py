@@ -61,7 +61,9 @@ def _provider(running: host.Host) -> Work:
     request = Request(step.class_, step.columns, caller=running.caller)
     name = step.class_.provider
     provider = providers.provider(name or "")
-    return lambda: sum(1 for _ in provider.instances(request))
+    if provider is None:
+        raise RuntimeError(f"no provider named {name}")
+    return lambda: len(list(provider.instances(request)))
 
 
 async def _through_a_sink(running: host.Host, query: str) -> int:
