@@ -25,7 +25,21 @@ VERBS = {
 }
 ALIASES = {"q": "query", "explain": "describe"}
 PLANNED = (
-    *("set", "create", "rm", "assoc", "refs", "watch", "sub", "serve", "user", "sec", "repository", "doctor", "decode"),
+    *(
+        "set",
+        "create",
+        "rm",
+        "assoc",
+        "refs",
+        "watch",
+        "sub",
+        "serve",
+        "user",
+        "sec",
+        "repository",
+        "doctor",
+        "decode",
+    ),
     *("record", "exporter", "shell", "wmic", "completion", "config"),
 )
 # Options that may stand before the verb and take the following argument along.

@@ -28,7 +28,7 @@ class Console:
     terminal: standard output is a terminal; width: its columns; verbosity: how many -v were given.
     """
 
-    __slots__ = ("_colour", "_err", "_out", "quiet", "terminal", "verbosity", "width")
+    __slots__ = ("_colour", "_err", "_out", "_passing", "quiet", "terminal", "verbosity", "width")
 
     def __init__(self, *, colour: str = "auto", verbosity: int = 0, quiet: bool = False) -> None:
         self._out = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 (lives as long as we)
@@ -38,6 +38,7 @@ class Console:
         self.quiet = quiet
         self.width = _columns(self._out) if self.terminal else 0
         self._colour = colour
+        self._passing = False  # a status line stands on the terminal
         _encode(self._out, self.terminal)
         _encode(self._err, terminal=True)
 
@@ -47,6 +48,8 @@ class Console:
 
     def draw(self, text: str) -> None:
         """Write text of our own making, marks included. Raises OutputGone or OutputFailed, as `write` and `flush`."""
+        if self._passing:
+            self.status("")
         try:
             self._out.write(text)
         except OSError as error:
@@ -75,10 +78,16 @@ class Console:
         """Write to standard error, whatever was asked."""
         self._narrate(text.translate(_ACTING))
 
-    def redraw(self, text: str) -> None:
-        """Put `text` where the last line of narration stands; nothing when that is no terminal."""
-        if self._err is not None and self._err.isatty():
-            self._narrate(f"\r\x1b[K{text.translate(_ACTING)}")
+    def status(self, text: str) -> None:
+        """A line on a terminal that the next one, or anything else written, replaces; "" takes it away."""
+        self._passing = True
+        self._narrate(text.translate(_ACTING))
+        self._passing = bool(text)
+
+    @property
+    def narrates(self) -> bool:
+        """Whether standard error is a terminal, where a changing line makes sense."""
+        return not self.quiet and self._err is not None and self._err.isatty()
 
     def bold(self, text: str) -> str:
         """Text that stands out in the results, where colour is wanted."""
@@ -88,6 +97,9 @@ class Console:
         """A reader of standard error that left is no reason to fail."""
         if self._err is None:
             return
+        if self._passing:
+            self._passing = False
+            text = f"\r\x1b[K{text}"
         try:
             self._err.write(text)
             self._err.flush()

@@ -1,4 +1,4 @@
-"""Exit codes, from one table: what a status means for the script that ran the command (docs/errors-and-exit-codes.md)."""
+"""Exit codes, from one table: what a status means to the script that ran the command."""
 
 from __future__ import annotations
 

@@ -104,8 +104,12 @@ def _advice(error: WbemError, session: Session | None, pointed: list[str]) -> li
         lines.append(f"openwmi ls {namespace}    lists the classes; openwmi find{option} WORD searches them")
     elif subject and error.symbol in ("WBEM_E_NOT_FOUND", "WBEM_E_PROVIDER_NOT_CAPABLE"):
         lines.append(f"openwmi ls{option} {subject}    lists the paths of its instances")
-    elif subject and error.symbol.startswith(("WBEM_E_INVALID_QUERY", "WBEM_E_INVALID_METHOD", "WBEM_E_INVALID_PROP")):
-        lines.append(f"openwmi describe{option} {subject}    shows its properties, their types and its methods")
+    elif subject and error.symbol.startswith(
+        ("WBEM_E_INVALID_QUERY", "WBEM_E_INVALID_METHOD", "WBEM_E_INVALID_PROP")
+    ):
+        lines.append(
+            f"openwmi describe{option} {subject}    shows its properties, their types and its methods"
+        )
     elif error.symbol == "WBEM_E_INVALID_QUERY":
         lines.append('openwmi query "SELECT Name, ProcessId FROM Win32_Process"    is how a query looks')
     elif error.symbol == "WBEM_E_INVALID_OBJECT_PATH":

@@ -30,13 +30,23 @@ class VerbParser(ArgumentParser):
             "-n", "--namespace", metavar="NS", default=None, help="the namespace, root/cimv2 unless given"
         )
         common.add_argument(
-            "-o", "--output", metavar="FORMAT", default=None, help="table, list, tsv, csv, json, jsonl, name or mof"
+            "-o",
+            "--output",
+            metavar="FORMAT",
+            default=None,
+            help="table, list, tsv, csv, json, jsonl, name or mof",
         )
         common.add_argument("--raw", action="store_true", help="datetimes as WMI writes them (DMTF)")
-        common.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="auto: on terminals")
+        common.add_argument(
+            "--color", choices=("auto", "always", "never"), default="auto", help="auto: on terminals"
+        )
         common.add_argument("-q", "--quiet", action="store_true", help="no notes, only results and errors")
         common.add_argument(
-            "-v", "--verbose", action="count", default=0, help="more about an error; -vv: where in the program"
+            "-v",
+            "--verbose",
+            action="count",
+            default=0,
+            help="more about an error; -vv: where in the program",
         )
 
     def error(self, message: str) -> NoReturn:

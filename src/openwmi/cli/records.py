@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from openwmi.model.batches import Rows
 from openwmi.model.cimtypes import ARRAY, CimType
-from openwmi.model.instances import Instance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from openwmi.model.batches import Batch
+    from openwmi.model.instances import Instance
     from openwmi.model.layouts import Layout
 
 ABSENT = 0  # the "type" of a column that the object's class does not have
@@ -21,7 +21,11 @@ SYSTEM = (
     *("__GENUS", "__CLASS", "__SUPERCLASS", "__DYNASTY", "__RELPATH", "__PROPERTY_COUNT"),
     *("__DERIVATION", "__SERVER", "__NAMESPACE", "__PATH"),
 )
-_SYSTEM_TYPES = {"__genus": CimType.SINT32, "__property_count": CimType.SINT32, "__derivation": CimType.STRING | ARRAY}
+_SYSTEM_TYPES = {
+    "__genus": CimType.SINT32,
+    "__property_count": CimType.SINT32,
+    "__derivation": CimType.STRING | ARRAY,
+}
 
 Row = tuple[Any, ...]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from openwmi.cli.formats.writer import CLASS_COLUMNS
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from openwmi.model.batches import Batch
 
 ENSURE_LOCATABLE = 0x100
+PROMPT_ROWS = 64  # so many rows are passed on one by one; a reader sees at once that something comes
+LATEST_SECONDS = 0.005  # and later ones no later than this after the row before them, while rows keep coming
 
 
 def show(
@@ -26,35 +29,56 @@ def show(
     *,
     limit: int = 0,
     system: bool = False,
+    progress: bool = False,
 ) -> int:
     """Run a query and write its rows as they come, at most `limit` of them (0: all). Returns the exit code."""
-    plan, batches = session.query(text, ENSURE_LOCATABLE if writer.wants_paths or system else 0)
+    report = None
+    if progress or console.narrates:
+        from openwmi.cli.progress import Progress
+
+        report = Progress(console, asked=progress)
+    plan, batches = session.query(text, ENSURE_LOCATABLE if writer.wants_paths or system else 0, report)
     deliver(batches, writer, console, columns=columns_of(plan, system=system), limit=limit)
-    return 0
+    return partial(session, console)
+
+
+def partial(session: Session, console: Console) -> int:
+    """The exit code of an operation that succeeded, perhaps in part only."""
+    if not session.status:
+        return 0
+    from openwmi.cli.exits import exit_code
+    from openwmi.model.status import describe
+
+    status = describe(session.status)
+    console.note(f"the result is not complete: {status.text}  {status.symbol} 0x{session.status:08X}")
+    return exit_code(status.symbol)
 
 
 def deliver(
     batches: Iterator[Batch], writer: Writer, console: Console, *, columns: Sequence[str], limit: int = 0
 ) -> None:
-    """Write batches as they come.
+    """Write batches as they come: the first ones at once, later ones a few at a time.
 
-    The first is flushed at once and so is every other: batches grow, so that this costs little. Leaving early -
-    because of the limit, an interrupt, a reader that left - ends the call at its source.
+    Leaving early - because of the limit, an interrupt, a reader that left - ends the call at its source.
     """
-    left = limit
+    shown = 0
+    flushed = 0.0
     writer.begin(columns)
     try:
         for batch in batches:
-            part: Any = batch
-            if limit and len(batch) > left:
-                part = batch[:left]
+            part: Any = batch[: limit - shown] if limit and shown + len(batch) > limit else batch
             if len(part):
                 writer.batch(part)
-                console.flush()
+                shown += len(part)
+                now = monotonic()
+                if shown <= PROMPT_ROWS or now - flushed > LATEST_SECONDS:
+                    console.flush()
+                    flushed = now
             if len(part) < len(batch):
-                console.note(f"{limit} row{'s' if limit != 1 else ''} shown, more exist (--limit 0 shows all)")
+                console.note(
+                    f"{limit} row{'s' if limit != 1 else ''} shown, more exist (--limit 0 shows all)"
+                )
                 break
-            left -= len(part)
     finally:
         close = getattr(batches, "close", None)
         if close is not None:

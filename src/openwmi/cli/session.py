@@ -1,4 +1,4 @@
-"""The connection of a command line to this machine's WMI: opened when first needed, and it remembers how far it came."""
+"""A command line's connection to this machine's WMI: opened when first needed; it knows how far it came."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ from openwmi.cli.options import DEFAULT_NAMESPACE, Misuse
 from openwmi.model.errors import WbemError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from openwmi.model.batches import Batch
     from openwmi.model.classes import Class
     from openwmi.model.instances import Instance
+
+    Report = Callable[[int, int, str | None], None]
+
+USE_AMENDED_QUALIFIERS = 0x20000
 
 
 class Failed(Exception):
@@ -48,61 +52,92 @@ class Session:
             return f"this machine; namespace {self.namespace} was not opened"
         return f"this machine, namespace {self.namespace}; {self._doing}"
 
-    def query(self, text: str, flags: int = 0) -> tuple[Any, Iterator[Batch]]:
-        """The plan of a query and its objects as they come."""
-        self._doing = "the query was not started"
-        plan, batches = self._run("query", text, flags)
-        return plan, self._counted(batches)
+    def query(self, text: str, flags: int = 0, report: Report | None = None) -> tuple[Any, Iterator[Batch]]:
+        """The plan of a query (its syntax tree where it has none: schema queries) and its objects as they come."""
+        plan = self.plan(text, flags)
+        return plan, self._counted(self._run("query", text, flags, report))
 
-    def plan(self, text: str) -> Any:
-        """The plan that `query` would run."""
-        self._doing = "the query was not started"
-        return self._run("query", text, 0)[0]
+    def plan(self, text: str, flags: int = 0) -> Any:
+        """The plan that `query` runs."""
+        from openwmi import wql
 
-    def get(self, path: str) -> Instance | Class:
-        """The class or the instance of a path."""
+        self._doing = "the query was not started"
+        self._open()
+        try:
+            query = wql.parse(text)
+            name = getattr(query, "class_name", None)
+            self.subject = name.text if isinstance(query, wql.Select) and name is not None else None
+            self._doing = "the query was understood, but not started"
+            return self._service.plan(text, flags) if isinstance(query, wql.Select) else query
+        except WbemError as error:
+            raise self.failed(error) from error
+
+    def get(self, path: str, *, amended: bool = False) -> Instance | Class:
+        """The class or the instance of a path; `amended`: a class with its descriptions."""
         self._doing = "no object came"
-        found: Instance | Class = self._run("get", path)
+        found: Instance | Class = self._run("get", path, USE_AMENDED_QUALIFIERS if amended else 0)
         self.rows += 1
         return found
 
-    def call(self, path: str, method: str, parameters: Mapping[str, object] | Instance | None) -> Instance:
+    def call(self, path: str, method: str, parameters: Mapping[str, object] | None) -> Instance | None:
         """Run a method; its out-parameters."""
         self._doing = "the method did not run to its end"
-        result: Instance = self._run("call", path, method, parameters)
+        result: Instance | None = self._run("call", path, method, parameters)
         return result
 
-    def classes(self, superclass: str | None = None, *, deep: bool = True) -> Iterator[Class]:
+    def classes(self, superclass: str | None = None, *, deep: bool = True) -> Iterator[Batch]:
         """The classes below one, or all; direct children only unless deep."""
         self._doing = "no class came"
-        found: Iterable[Class] = self._run("classes", superclass, deep=deep)
-        yield from self._each(found)
+        return self._counted(self._run("classes", superclass, deep=deep))
+
+    def class_names(self) -> list[str]:
+        """The names of all classes, for suggestions."""
+        return [one.name for batch in self._run("classes") for one in batch]
+
+    @property
+    def status(self) -> int:
+        """The success status of the last operation: 0, or WBEM_S_PARTIAL_RESULTS."""
+        return int(self._service.status) if self._service is not None else 0
+
+    def failed(self, error: WbemError) -> Failed:
+        """An error with what this session knows about it."""
+        return Failed(error, self)
 
     def _open(self) -> Any:
         if self._service is None:
-            if self.namespace.startswith("\\\\") and not self.namespace.startswith("\\\\.\\"):
-                raise Misuse("other hosts are not there yet: this version asks the machine it runs on")
+            if self.namespace.startswith("\\\\"):
+                server, _, rest = self.namespace[2:].partition("\\")
+                if server.lower() not in (".", "localhost"):
+                    raise Misuse(
+                        f"{server} is another host, and those are not there yet: only this machine is"
+                    )
+                self.namespace = rest
             from openwmi.host import local
 
-            self._service = local().one_shot(self.namespace)
+            try:
+                self._service = local().one_shot(self.namespace)
+            except WbemError as error:
+                raise self.failed(error) from error
         return self._service
 
     def _run(self, verb: str, *arguments: object, **options: object) -> Any:
+        service = self._open()
         try:
-            return getattr(self._open(), verb)(*arguments, **options)
+            return getattr(service, verb)(*arguments, **options)
         except WbemError as error:
-            raise Failed(error, self) from error
+            raise self.failed(error) from error
 
     def _counted(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        """The batches, counted; a WBEM error on the way becomes `Failed`. Closing this ends the call at its source."""
         self._doing = "no row came"
-        for batch in self._each(batches):
-            yield batch
-            self.rows += len(batch)
-            self._doing = f"{self.rows} row{'s' if self.rows != 1 else ''} came before"
-
-    def _each(self, items: Iterable[Any]) -> Iterator[Any]:
-        """The items; a WMI error on the way becomes `Failed`. Leaving early ends the call at its source."""
         try:
-            yield from items
+            for batch in batches:
+                yield batch
+                self.rows += len(batch)
+                self._doing = f"{self.rows} row{'s' if self.rows != 1 else ''} came before"
         except WbemError as error:
-            raise Failed(error, self) from error
+            raise self.failed(error) from error
+        finally:
+            close = getattr(batches, "close", None)
+            if close is not None:
+                close()

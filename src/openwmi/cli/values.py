@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from openwmi.model.cimtypes import ARRAY, CimType
+from openwmi.model.cimtypes import ARRAY, INTEGER_RANGES, CimType
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
 _ESCAPES = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))} | {
     0x09: "\\t",
@@ -20,10 +20,8 @@ _ESCAPES = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)
     **{code: f"\\u{code:04x}" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))},
 }
 _REVERSIBLE = _ESCAPES | {0x5C: "\\\\"}
-_INTEGERS = frozenset(
-    (CimType.SINT8, CimType.UINT8, CimType.SINT16, CimType.UINT16, CimType.SINT32, CimType.UINT32)
-    + (CimType.SINT64, CimType.UINT64, CimType.CHAR16)
-)
+REALS = frozenset((CimType.REAL32, CimType.REAL64))
+NUMBERS = REALS | frozenset(INTEGER_RANGES)
 _encode: Callable[[object], str] | None = None
 
 
@@ -42,13 +40,13 @@ def text_form(code: int, *, dmtf: bool = False) -> Callable[[Any], str]:
 def json_form(code: int, *, dmtf: bool = False) -> Callable[[Any], object]:
     """The function that turns raw values of this type, NULL included, into what a JSON encoder takes."""
     element = code & ~ARRAY
-    if element in _INTEGERS or element == CimType.BOOLEAN:
+    if element in INTEGER_RANGES or element == CimType.BOOLEAN:
         single: Callable[[Any], object] = _same
     elif element == CimType.DATETIME:
         single = _same if dmtf else _iso_or_none
     elif element == CimType.OBJECT:
         single = lambda raw: None if raw is None else object_document(raw, dmtf=dmtf)  # noqa: E731
-    elif element in (CimType.REAL32, CimType.REAL64):
+    elif element in REALS:
         single = _finite
     else:
         single = _same
@@ -134,9 +132,4 @@ def _finite(raw: float | None) -> object:
     """JSON has no NaN and no infinity: their names stand for them."""
     if raw is None or raw - raw == 0:
         return raw
-    return "NaN" if raw != raw else ("Infinity" if raw > 0 else "-Infinity")  # noqa: PLR0124 (NaN is unlike itself)
-
-
-def text_row(codes: Sequence[int], *, dmtf: bool) -> list[Callable[[Any], str]]:
-    """The text forms of a row's columns."""
-    return [text_form(code, dmtf=dmtf) for code in codes]
+    return "NaN" if raw != raw else ("Infinity" if raw > 0 else "-Infinity")

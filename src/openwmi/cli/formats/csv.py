@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from openwmi.cli.formats import writer
-from openwmi.cli.values import text_row
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,9 +21,11 @@ class Writer(writer.Writer):
         self.console.write(",".join(map(_field, names)) + "\r\n")
 
     def rows(self, codes: Sequence[int], rows: list[Row]) -> None:
-        forms = text_row(codes, dmtf=self.raw)
+        forms = self.forms(codes)
         lines = [
-            ",".join(["" if value is None else _field(form(value)) for form, value in zip(forms, row, strict=True)])
+            ",".join(
+                ["" if value is None else _field(form(value)) for form, value in zip(forms, row, strict=True)]
+            )
             for row in rows
         ]
         lines.append("")

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 class Writer(writer.Writer):
     """JSON objects, each on its line."""
 
+    def form(self, code: int) -> writer.Form:
+        return json_form(code, dmtf=self.raw)
+
     def batch(self, batch: Batch) -> None:
         if isinstance(batch[0], Class):
             from openwmi.cli.schema import class_document
@@ -28,12 +31,15 @@ class Writer(writer.Writer):
             super().batch(batch)
 
     def rows(self, codes: Sequence[int], rows: list[Row]) -> None:
+        forms = self.forms(codes)
         fields = [
-            (name, json_form(code, dmtf=self.raw), position)
-            for position, (name, code) in enumerate(zip(self.columns.names, codes, strict=True))
-            if code != ABSENT
+            (name, forms[position], position)
+            for position, name in enumerate(self.columns.names)
+            if codes[position] != ABSENT
         ]
-        self.documents([json_text({name: form(row[position]) for name, form, position in fields}) for row in rows])
+        self.documents(
+            [json_text({name: form(row[position]) for name, form, position in fields}) for row in rows]
+        )
 
     def documents(self, texts: list[str]) -> None:
         """Write finished JSON objects."""

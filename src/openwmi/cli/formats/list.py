@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from openwmi.cli.formats import writer
 from openwmi.cli.records import ABSENT
-from openwmi.cli.values import shown, text_row
+from openwmi.cli.values import shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +25,7 @@ class Writer(writer.Writer):
         self._first = True
 
     def rows(self, codes: Sequence[int], rows: list[Row]) -> None:
-        forms = text_row(codes, dmtf=self.raw)
+        forms = self.forms(codes)
         for row in rows:
             if not self._first:
                 self.console.draw("\n")

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 from openwmi.cli.formats import list as lists
 from openwmi.cli.formats import writer
 from openwmi.cli.records import ABSENT
-from openwmi.cli.values import shown, text_row
-from openwmi.model.cimtypes import CimType
+from openwmi.cli.values import NUMBERS, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,10 +22,6 @@ if TYPE_CHECKING:
 GAP = "  "
 SAMPLE_ROWS = 1000
 SAMPLE_SECONDS = 0.5
-_TO_THE_RIGHT = frozenset(
-    (CimType.SINT8, CimType.UINT8, CimType.SINT16, CimType.UINT16, CimType.SINT32, CimType.UINT32)
-    + (CimType.SINT64, CimType.UINT64, CimType.REAL32, CimType.REAL64)
-)
 
 
 class Writer(writer.Writer):
@@ -61,17 +56,21 @@ class Writer(writer.Writer):
         """Enough has been seen: fix the widths, or go over to a list."""
         cells = [line for codes, rows in self._held for line in self._cells(codes, rows)]
         widths = [
-            max(_width(name), max(map(_width, column)))
+            max(map(_width, (name, *column)))
             for name, column in zip(self._names, zip(*cells, strict=True), strict=True)
         ]
-        if self.console.width and sum(widths) + len(GAP) * (len(widths) - 1) > self.console.width and len(widths) > 1:
+        if (
+            self.console.width
+            and sum(widths) + len(GAP) * (len(widths) - 1) > self.console.width
+            and len(widths) > 1
+        ):
             self._instead = lists.Writer(self.console, raw=self.raw)
             self._instead.begin(self._names)
             for codes, rows in self._held:
                 self._instead.rows(codes, rows)
         else:
             kinds = zip(*(codes for codes, _ in self._held), strict=True)
-            self._right = [all(code in _TO_THE_RIGHT for code in codes) for codes in kinds]
+            self._right = [all(code in NUMBERS for code in codes) for codes in kinds]
             self._widths = widths
             header = GAP.join(map(self._padded, self._names, widths, self._right)).rstrip()
             self.console.draw(f"{self.console.bold(header)}\n{GAP.join('-' * width for width in widths)}\n")
@@ -79,13 +78,17 @@ class Writer(writer.Writer):
         self._held = []
 
     def _cells(self, codes: Sequence[int], rows: list[Row]) -> list[list[str]]:
-        forms = text_row(codes, dmtf=self.raw)
+        forms = self.forms(codes)
         return [
-            [_text(code, form, value) for code, form, value in zip(codes, forms, row, strict=True)] for row in rows
+            [_text(code, form, value) for code, form, value in zip(codes, forms, row, strict=True)]
+            for row in rows
         ]
 
     def _lines(self, cells: list[list[str]]) -> None:
-        lines = [GAP.join(map(self._padded, line, self._widths or (), self._right)).rstrip() + "\n" for line in cells]
+        lines = [
+            GAP.join(map(self._padded, line, self._widths or (), self._right)).rstrip() + "\n"
+            for line in cells
+        ]
         self.console.draw("".join(lines))
 
     @staticmethod

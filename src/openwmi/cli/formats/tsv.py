@@ -6,43 +6,38 @@ other control character `\\xHH`, so that a line is always one record and can be 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from openwmi.cli.formats import writer
-from openwmi.cli.values import reversible, text_form
+from openwmi.cli.values import NUMBERS, reversible
 from openwmi.model.cimtypes import CimType
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from openwmi.cli.records import Row
 
 NULL = "\\N"
 # Types whose text holds nothing that needs escaping.
-_PLAIN = frozenset(
-    (CimType.SINT8, CimType.UINT8, CimType.SINT16, CimType.UINT16, CimType.SINT32, CimType.UINT32)
-    + (CimType.SINT64, CimType.UINT64, CimType.CHAR16, CimType.REAL32, CimType.REAL64, CimType.BOOLEAN)
-    + (CimType.DATETIME,)
-)
+_PLAIN = NUMBERS | {CimType.BOOLEAN, CimType.DATETIME}
 
 
 class Writer(writer.Writer):
     """Tab-separated values."""
 
+    def form(self, code: int) -> writer.Form:
+        form = super().form(code)
+        if code in _PLAIN:
+            return form
+        return lambda value: reversible(form(value))
+
     def rows(self, codes: Sequence[int], rows: list[Row]) -> None:
-        forms = [_field(code, dmtf=self.raw) for code in codes]
+        forms = self.forms(codes)
         lines = [
-            "\t".join([NULL if value is None else form(value) for form, value in zip(forms, row, strict=True)])
+            "\t".join(
+                [NULL if value is None else form(value) for form, value in zip(forms, row, strict=True)]
+            )
             for row in rows
         ]
         lines.append("")
         self.console.write("\n".join(lines))
-
-
-def _field(code: int, *, dmtf: bool) -> Callable[[Any], str]:
-    form = text_form(code, dmtf=dmtf)
-    if code in _PLAIN:
-        return form
-    if form is str:
-        return reversible
-    return lambda value: reversible(form(value))

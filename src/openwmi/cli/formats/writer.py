@@ -5,15 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from openwmi.cli.records import Columns
+from openwmi.cli.values import text_form
 from openwmi.model.cimtypes import CimType
 from openwmi.model.classes import Class
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from typing import Any
 
     from openwmi.cli.console import Console
     from openwmi.cli.records import Row
     from openwmi.model.batches import Batch
+
+    Form = Callable[[Any], Any]
 
 # What a class is shown as where only rows can be: what describe says in full.
 CLASS_COLUMNS = ("__CLASS", "__SUPERCLASS")
@@ -32,6 +36,7 @@ class Writer:
         self.raw = raw
         self.single = single
         self.columns = Columns(())
+        self._forms: dict[tuple[int, ...], list[Form]] = {}
 
     def begin(self, names: Sequence[str]) -> None:
         """The columns are known; called once, before anything else."""
@@ -52,6 +57,17 @@ class Writer:
         """The result is over, or as much of it as there will be. Called once, whatever happened before."""
         self.finish()
         self.console.flush()
+
+    def forms(self, codes: Sequence[int]) -> list[Form]:
+        """`form` of each column, kept: rows come in many small batches of the same few shapes."""
+        known = self._forms.get(tuple(codes))
+        if known is None:
+            known = self._forms[tuple(codes)] = [self.form(code) for code in codes]
+        return known
+
+    def form(self, code: int) -> Form:
+        """The function that writes non-NULL values of a type in this format."""
+        return text_form(code, dmtf=self.raw)
 
     def start(self, names: Sequence[str]) -> None:
         """The columns' names."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from openwmi.cli.formats import writer
 from openwmi.cli.options import Misuse
-from openwmi.cli.results import columns_of, show
+from openwmi.cli.results import show
 from openwmi.cli.session import Session
 
 if TYPE_CHECKING:
@@ -26,12 +26,18 @@ openwmi query 'SELECT * FROM meta_class WHERE __this ISA "CIM_LogicalDevice"' -o
 def arguments(parser: ArgumentParser) -> None:
     """The query and what to do with its rows."""
     parser.add_argument("wql", metavar="WQL", help="the query; see docs/wql.md")
-    parser.add_argument("--explain", action="store_true", help="print the plan that would run, and do not run it")
+    parser.add_argument(
+        "--explain", action="store_true", help="print the plan that would run, and do not run it"
+    )
     parser.add_argument("--limit", type=int, default=0, metavar="N", help="stop after N rows (0: all)")
     parser.add_argument("--progress", action="store_true", help="report progress on standard error")
     parser.add_argument("--system", action="store_true", help="show the system properties too (__PATH ...)")
     parser.add_argument(
-        "--param", action="append", default=[], metavar="NAME=VALUE", help="the value of {NAME} in the query, quoted"
+        "--param",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="the value of {NAME} in the query, quoted",
     )
 
 
@@ -42,10 +48,21 @@ def run(options: Namespace, console: Console) -> int:
     text = _bound(options.wql, options.param)
     session = Session(options.namespace)
     if options.explain:
-        console.write(session.plan(text).explain().rstrip() + "\n")
+        plan = session.plan(text)
+        explain = getattr(plan, "explain", None)
+        told = explain() if explain else f"reads the class definitions of {session.namespace}, no instances"
+        console.write(told.rstrip() + "\n")
         return 0
     output = writer(options.output, console, raw=options.raw)
-    return show(session, text, output, console, limit=options.limit, system=options.system)
+    return show(
+        session,
+        text,
+        output,
+        console,
+        limit=options.limit,
+        system=options.system,
+        progress=options.progress,
+    )
 
 
 def _bound(text: str, parameters: list[str]) -> str:

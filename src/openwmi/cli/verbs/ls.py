@@ -1,0 +1,108 @@
+"""`openwmi ls`: the namespaces, the classes of one, or the instances of a class."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from openwmi.cli.formats import writer
+from openwmi.cli.naming import selection, target
+from openwmi.cli.results import deliver, show
+from openwmi.cli.session import Session
+from openwmi.model.cimtypes import CimType
+from openwmi.model.classes import Class
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Iterator
+
+    from openwmi.cli.console import Console
+    from openwmi.model.batches import Batch
+    from openwmi.model.instances import Instance
+
+EXAMPLES = """
+openwmi ls
+openwmi ls root/cimv2
+openwmi ls Win32_Process
+openwmi ls Win32_LogicalDisk -o json
+"""
+NAMESPACES = "SELECT Name FROM __NAMESPACE"
+
+
+def arguments(parser: ArgumentParser) -> None:
+    """What to list."""
+    parser.add_argument(
+        "what", nargs="?", metavar="NS|CLASS", help="a namespace or a class; all namespaces if left out"
+    )
+    parser.add_argument(
+        "--system", action="store_true", help="list system classes too (their names begin with __)"
+    )
+
+
+def run(options: Namespace, console: Console) -> int:
+    """List names, one a line unless a format is asked for."""
+    if options.what is None:
+        return _namespaces(options, console)
+    if _is_namespace(options.what):
+        options.namespace = options.what
+        return _classes(options, console)
+    session = Session(options.namespace)
+    path = target(session, options.what)
+    if path.class_name is None:
+        options.namespace = options.what
+        return _classes(options, console)
+    output = writer(options.output or "name", console, raw=options.raw)
+    keys = _keys(session, path.class_name) if output.wants_paths else ()
+    return show(session, selection(path.class_name, keys), output, console)
+
+
+def _is_namespace(text: str) -> bool:
+    return ":" not in text and "=" not in text and ("/" in text or "\\" in text or text.lower() == "root")
+
+
+def _keys(session: Session, class_name: str) -> tuple[str, ...]:
+    """The keys of the class, which is all that its instances' paths need; none when it has none or does not exist."""
+    from openwmi.cli.session import Failed
+
+    try:
+        found = session.get(class_name)
+    except Failed:  # the query that follows says it better
+        return ()
+    return found.keys if isinstance(found, Class) else ()
+
+
+def _namespaces(options: Namespace, console: Console) -> int:
+    output = writer(options.output or "tsv", console)
+    output.begin(("Namespace",))
+    for name in _below("root"):
+        output.rows((int(CimType.STRING),), [(name,)])
+    output.end()
+    return 0
+
+
+def _below(namespace: str) -> Iterator[str]:
+    """A namespace and all those in it, parents first."""
+    yield namespace
+    session = Session(namespace)
+    names = [
+        str(one["Name"])
+        for batch in session.query(NAMESPACES)[1]
+        for one in batch
+        if not isinstance(one, Class)
+    ]
+    for name in sorted(names, key=str.lower):
+        yield from _below(f"{namespace}/{name}")
+
+
+def _classes(options: Namespace, console: Console) -> int:
+    session = Session(options.namespace)
+    output = writer(options.output or "name", console)
+    deliver(_shown(session, system=options.system), output, console, columns=("__CLASS", "__SUPERCLASS"))
+    return 0
+
+
+def _shown(session: Session, *, system: bool) -> Iterator[Batch]:
+    found = [one for batch in session.classes() for one in batch if isinstance(one, Class)]
+    found.sort(key=lambda one: one.name.lower())
+    classes: list[Instance | Class] = [one for one in found if system or not one.is_system]
+    if classes:
+        yield classes
