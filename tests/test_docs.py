@@ -1,0 +1,143 @@
+"""Every command and every Python block of README.md and docs/ runs, and prints what the page says.
+
+A fenced block marked `console` holds commands after `$ ` and what they print; `...` stands for anything, over lines
+too. `console exit=2` says how the last command ends, 0 if not said. A block marked `python` is a program that must
+end well. Other fences are text.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+class Block(NamedTuple):
+    page: str
+    line: int
+    info: str
+    text: str
+
+    @property
+    def language(self) -> str:
+        return self.info.split()[0] if self.info else ""
+
+    @property
+    def exit_code(self) -> int:
+        told = re.search(r"exit=(\d+)", self.info)
+        return int(told[1]) if told else 0
+
+
+def blocks(language: str) -> list[Block]:
+    found = []
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        for match in FENCE.finditer(text):
+            line = text.count("\n", 0, match.start()) + 1
+            found.append(Block(str(page.relative_to(ROOT)), line, match[1].strip(), match[2]))
+    return [block for block in found if block.language == language]
+
+
+def name_of(block: Block) -> str:
+    return f"{block.page}:{block.line}"
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """A shell where `openwmi` is the launcher of this tree and `import openwmi` its package."""
+    programs = tmp_path_factory.mktemp("bin")
+    (programs / "openwmi").symlink_to(ROOT / "openwmi")
+    return {
+        **os.environ,
+        "PATH": f"{programs}:{os.environ['PATH']}",
+        "PYTHONPATH": str(ROOT / "src"),
+        "LC_ALL": "C.UTF-8",
+    }
+
+
+def commands(block: Block) -> list[tuple[str, str]]:
+    """The commands of a block, each with the output that the page shows."""
+    found: list[tuple[str, str]] = []
+    for line in block.text.splitlines():
+        if line.startswith("$ "):
+            found.append((line[2:], ""))
+        else:
+            assert found, f"{name_of(block)}: output before the first command"
+            found[-1] = (found[-1][0], f"{found[-1][1]}{line}\n")
+    return found
+
+
+def matches(shown: str, printed: str) -> bool:
+    """Whether the output is what the page shows, `...` standing for anything; nothing shown means anything goes."""
+    if not shown:
+        return True
+    pattern = ".*?".join(re.escape(part.strip(" ")) for part in shown.rstrip("\n").split("..."))
+    pattern = pattern.replace("\\ ", " ").replace(" ", r"[ ]+")
+    return re.fullmatch(pattern, re.sub(r"[ ]+$", "", printed, flags=re.MULTILINE).rstrip("\n"), re.DOTALL) is not None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block", blocks("console"), ids=name_of)
+def test_commands_print_what_the_page_says(block: Block, environment: dict[str, str]) -> None:
+    for position, (command, shown) in enumerate(commands(block), 1):
+        ended = subprocess.run(
+            ["bash", "-c", command], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60
+        )
+        last = position == len(commands(block))
+        printed = ended.stdout + ended.stderr
+        assert ended.returncode == (block.exit_code if last else 0), f"$ {command}\n{printed}"
+        assert matches(shown, printed), f"$ {command}\n{printed}\n-- the page says --\n{shown}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block", blocks("python"), ids=name_of)
+def test_programs_run(block: Block, environment: dict[str, str]) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-W", "error", "-c", block.text],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+def test_links_lead_somewhere() -> None:
+    broken = [
+        f"{page.relative_to(ROOT)}: {target}"
+        for page in PAGES
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
+        if not (page.parent / target).exists()
+    ]
+    assert not broken
+
+
+def test_nothing_shown_is_left_untested() -> None:
+    """A fence is a command, a program, or says that it is text."""
+    fences = [match[1].split()[0] if match[1] else "" for page in PAGES for match in FENCE.finditer(page.read_text())]
+    assert set(fences) <= {"console", "python", "text"}
+    assert fences.count("console") > 10
+
+
+@pytest.mark.parametrize(
+    ("shown", "printed", "fits"),
+    [
+        ("a ... b\n", "a 1 2 b\n", True),
+        ("a\n...\nb\n", "a\nx\ny\nb\n", True),
+        ("a\n", "b\n", False),
+        ("a ...\n", "b c\n", False),
+        ("(x) : 1\n", "(x)   : 1\n", True),
+    ],
+)
+def test_the_page_is_really_compared(shown: str, printed: str, fits: bool) -> None:
+    assert matches(shown, printed) is fits
