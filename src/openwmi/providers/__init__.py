@@ -1,0 +1,69 @@
+"""What can be managed: one module per family of classes, its .mof beside it; this file is the catalogue.
+
+The catalogue repeats, for every class of the .mof files, where it stands in the tree and who reads its instances, so
+that a class and its relatives are found without parsing every file. A test proves that it equals the files.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from openwmi.providers.cimwin32 import CimWin32
+
+NAMESPACE = "root\\cimv2"
+
+
+class Entry(NamedTuple):
+    """Where a class comes from: its superclass, the .mof file that declares it, the module that reads instances."""
+
+    superclass: str | None
+    family: str
+    module: str | None
+
+
+# Lower-case class name -> Entry. A class without a module has no instances of its own.
+CLASSES: dict[str, Entry] = {
+    "cim_managedsystemelement": Entry(None, "cim", None),
+    "cim_logicalelement": Entry("CIM_ManagedSystemElement", "cim", None),
+    "cim_systemresource": Entry("CIM_LogicalElement", "cim", None),
+    "cim_setting": Entry(None, "cim", None),
+    "cim_logicaldevice": Entry("CIM_LogicalElement", "device", None),
+    "cim_storageextent": Entry("CIM_LogicalDevice", "device", None),
+    "cim_process": Entry("CIM_LogicalElement", "process", None),
+    "win32_process": Entry("CIM_Process", "process", "process"),
+    "win32_methodparameterclass": Entry(None, "process", None),
+    "win32_processstartup": Entry("Win32_MethodParameterClass", "process", None),
+    "cim_operatingsystem": Entry("CIM_LogicalElement", "operatingsystem", None),
+    "win32_operatingsystem": Entry("CIM_OperatingSystem", "operatingsystem", "operatingsystem"),
+    "cim_system": Entry("CIM_LogicalElement", "computersystem", None),
+    "cim_computersystem": Entry("CIM_System", "computersystem", None),
+    "cim_unitarycomputersystem": Entry("CIM_ComputerSystem", "computersystem", None),
+    "win32_computersystem": Entry("CIM_UnitaryComputerSystem", "computersystem", "computersystem"),
+    "cim_logicaldisk": Entry("CIM_StorageExtent", "logicaldisk", None),
+    "win32_logicaldisk": Entry("CIM_LogicalDisk", "logicaldisk", "logicaldisk"),
+    "cim_processor": Entry("CIM_LogicalDevice", "processor", None),
+    "win32_processor": Entry("CIM_Processor", "processor", "processor"),
+    "win32_environment": Entry("CIM_SystemResource", "environment", "environment"),
+}
+
+_instances: dict[str, CimWin32] = {}
+
+
+def load_mof(family: str) -> str:
+    """The MOF text of a family: the classes that CLASSES files under its name."""
+    with open(f"{__file__.rpartition('/')[0]}/{family}.mof", encoding="utf-8") as file:
+        return file.read()
+
+
+def provider(name: str) -> CimWin32 | None:
+    """The provider that a class names in its Provider qualifier, made on first use; None when it is not one of ours."""
+    key = name.lower()
+    if key != "cimwin32":
+        return None
+    found = _instances.get(key)
+    if found is None:
+        from openwmi.providers.cimwin32 import CimWin32
+
+        found = _instances.setdefault(key, CimWin32())
+    return found

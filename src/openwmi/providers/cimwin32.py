@@ -1,0 +1,67 @@
+"""The provider CIMWin32: hands each class to the module that reads its instances, loaded when first asked."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Protocol
+
+from openwmi.model.errors import error
+from openwmi.model.status import WBEM_E_PROVIDER_NOT_CAPABLE
+from openwmi.providers import CLASSES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from openwmi.contract.provider import Request, Row
+
+
+class Family(Protocol):
+    """What a module of this room offers as `family(root)`: a provider for its classes, reading the tree at `root`."""
+
+    def instances(self, request: Request) -> Iterable[Row]: ...
+
+    def instance(self, request: Request, keys: Mapping[str, object]) -> Row | None: ...
+
+    def method(
+        self,
+        request: Request,
+        method: str,
+        keys: Mapping[str, object] | None,
+        params: Mapping[str, object],
+    ) -> Mapping[str, object]: ...
+
+
+class CimWin32:
+    """Serves every dynamic class of root\\cimv2 that this room knows. `root` is where the file tree begins."""
+
+    name = "CIMWin32"
+    blocking = True
+
+    def __init__(self, root: str = "") -> None:
+        self._root = root
+        self._families: dict[str, Family] = {}
+
+    def instances(self, request: Request) -> Iterable[Row]:
+        return self._family(request.class_.name).instances(request)
+
+    def instance(self, request: Request, keys: Mapping[str, object]) -> Row | None:
+        return self._family(request.class_.name).instance(request, keys)
+
+    def method(
+        self,
+        request: Request,
+        method: str,
+        keys: Mapping[str, object] | None,
+        params: Mapping[str, object],
+    ) -> Mapping[str, object]:
+        return self._family(request.class_.name).method(request, method, keys, params)
+
+    def _family(self, class_name: str) -> Family:
+        entry = CLASSES.get(class_name.lower())
+        if entry is None or entry.module is None:
+            raise error(WBEM_E_PROVIDER_NOT_CAPABLE, f"{self.name} has no instances of {class_name}")
+        found = self._families.get(entry.module)
+        if found is None:
+            made: Family = import_module(f"openwmi.providers.{entry.module}").family(self._root)
+            found = self._families.setdefault(entry.module, made)
+        return found
