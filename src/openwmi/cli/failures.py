@@ -67,12 +67,18 @@ def _title(error: WbemError) -> str:
 
 def _pointed(error: WbemError) -> list[str]:
     """The line of the query with carets under what is wrong; nothing for errors that have no place."""
-    text, span = getattr(error, "text", None), getattr(error, "span", None)
-    if not text or not span:
+    if not error.text or not error.span:
         return []
     from openwmi.wql import caret
 
-    return caret(text, span, error.hint).splitlines()
+    return caret(error.text, error.span, _own_hint(error)).splitlines()
+
+
+def _own_hint(error: WbemError) -> str | None:
+    """What somebody said about this very error, other than what is said about every error of its code."""
+    from openwmi.model.status import describe
+
+    return None if error.hint == describe(error.code).hint else error.hint
 
 
 def _details(error: WbemError) -> list[str]:
@@ -93,28 +99,39 @@ def _details(error: WbemError) -> list[str]:
 
 
 def _advice(error: WbemError, session: Session | None, pointed: list[str]) -> list[str]:
-    """What to try next: the hint, unless it stands beside the carets already, and the commands that help."""
-    lines = [error.hint] if error.hint and not pointed else []
+    """What to try next: the hint, unless it stands beside the carets already, and a command that helps."""
+    from openwmi.model.status import describe
+
+    own = _own_hint(error)
+    lines = [own] if own and not pointed else []
+    command = _command(error, session)
+    general = describe(error.code).hint
+    if command:
+        lines.append(command)
+    elif general and not own:
+        lines.append(general)
+    return lines
+
+
+def _command(error: WbemError, session: Session | None) -> str | None:
+    """The command that shows what the name at fault could have been."""
     namespace = session.shown_namespace if session is not None else "root/cimv2"
     option = "" if namespace.lower() == "root/cimv2" else f" -n {namespace}"
     subject = session.subject if session is not None else None
-    if error.symbol == "WBEM_E_INVALID_NAMESPACE":
-        lines.append("openwmi ls               lists the namespaces")
-    elif error.symbol == "WBEM_E_INVALID_CLASS" or (error.symbol == "WBEM_E_NOT_FOUND" and not subject):
-        lines.append(f"openwmi ls {namespace}    lists the classes; openwmi find{option} WORD searches them")
-    elif subject and error.symbol in ("WBEM_E_NOT_FOUND", "WBEM_E_PROVIDER_NOT_CAPABLE"):
-        lines.append(f"openwmi ls{option} {subject}    lists the paths of its instances")
-    elif subject and error.symbol.startswith(
-        ("WBEM_E_INVALID_QUERY", "WBEM_E_INVALID_METHOD", "WBEM_E_INVALID_PROP")
-    ):
-        lines.append(
-            f"openwmi describe{option} {subject}    shows its properties, their types and its methods"
-        )
-    elif error.symbol == "WBEM_E_INVALID_QUERY":
-        lines.append('openwmi query "SELECT Name, ProcessId FROM Win32_Process"    is how a query looks')
-    elif error.symbol == "WBEM_E_INVALID_OBJECT_PATH":
-        lines.append("openwmi get 'Win32_Process.Handle=\"1\"'    is how a path looks, quoted for the shell")
-    return lines
+    name = error.symbol.removeprefix("WBEM_E_")
+    if name == "INVALID_NAMESPACE":
+        return "openwmi ls    lists the namespaces"
+    if name == "INVALID_CLASS" or (name == "NOT_FOUND" and not subject):
+        return f"openwmi ls {namespace}    lists the classes; openwmi find{option} WORD searches them"
+    if subject and name in ("NOT_FOUND", "INVALID_OBJECT_PATH"):
+        return f"openwmi ls{option} {subject}    lists the paths of its instances"
+    if subject and name.startswith(("INVALID_QUERY", "INVALID_METHOD", "INVALID_PROPERTY", "METHOD_NOT")):
+        return f"openwmi describe{option} {subject}    shows its properties, their types and its methods"
+    if name == "INVALID_QUERY":
+        return 'openwmi query "SELECT Name, ProcessId FROM Win32_Process"    is how a query looks'
+    if name == "INVALID_OBJECT_PATH":
+        return "openwmi get 'Win32_Process.Handle=\"1\"'    is how a path looks, quoted for the shell"
+    return None
 
 
 def _trace(failure: BaseException, console: Console) -> None:

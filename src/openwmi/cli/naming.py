@@ -35,7 +35,7 @@ def target(session: Session, text: str) -> ObjectPath:
 
 def selection(class_name: str, properties: Iterable[str] = (), where: str | None = None) -> str:
     """The WQL that reads these properties of a class, all of them when none is named."""
-    text = f"SELECT {', '.join(properties) or '*'} FROM {class_name}"  # noqa: S608 (the caller's own query)
+    text = f"SELECT {', '.join(properties) or '*'} FROM {class_name}"
     return f"{text} WHERE {where}" if where else text
 
 

@@ -34,7 +34,7 @@ class VerbParser(ArgumentParser):
             "--output",
             metavar="FORMAT",
             default=None,
-            help="table, list, tsv, csv, json, jsonl, name or mof",
+            help="table, list, tsv, csv, json, jsonl, xml, name or mof",
         )
         common.add_argument("--raw", action="store_true", help="datetimes as WMI writes them (DMTF)")
         common.add_argument(

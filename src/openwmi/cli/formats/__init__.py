@@ -10,8 +10,7 @@ if TYPE_CHECKING:
     from openwmi.cli.console import Console
     from openwmi.cli.formats.writer import Writer
 
-FORMATS = ("table", "list", "tsv", "csv", "json", "jsonl", "name", "mof")
-PLANNED = ("xml",)
+FORMATS = ("table", "list", "tsv", "csv", "json", "jsonl", "xml", "name", "mof")
 
 
 def writer(name: str | None, console: Console, *, raw: bool = False, single: bool = False) -> Writer:
@@ -23,8 +22,6 @@ def writer(name: str | None, console: Console, *, raw: bool = False, single: boo
     if name is None:
         name = ("list" if single else "table") if console.terminal else "tsv"
     name = name.lower()
-    if name in PLANNED:
-        raise Misuse(f"the output format {name} is not there yet; there are {', '.join(FORMATS)}")
     if name not in FORMATS:
         from openwmi.cli.suggestions import closest
 
