@@ -60,17 +60,22 @@ def _user_name(uid: int) -> str:
 class ShippedClasses:
     """The classes that come with the providers, parsed family by family when one of them is named."""
 
-    __slots__ = ("_declarations", "_families", "_lock")
+    __slots__ = ("_declarations", "_families", "_lock", "_superclasses")
 
     def __init__(self) -> None:
+        self._superclasses: dict[str, str | None] | None = None
         self._declarations: dict[str, ClassDeclaration] = {}
         self._families: set[str] = set()
         self._lock = threading.Lock()
 
     def superclasses(self) -> Mapping[str, str | None]:
-        from openwmi import providers
+        if self._superclasses is None:
+            from openwmi.providers import CLASSES
 
-        return providers.SUPERCLASSES
+            self._superclasses = {
+                name: entry.superclass.lower() if entry.superclass else None for name, entry in CLASSES.items()
+            }
+        return self._superclasses
 
     def declaration(self, name: str) -> ClassDeclaration | None:
         from openwmi import providers

@@ -12,7 +12,7 @@ from openwmi import wql
 from openwmi.contract import flags as f
 from openwmi.contract import operations as ops
 from openwmi.contract.provider import Condition, Request
-from openwmi.model.errors import error
+from openwmi.model.errors import WbemError, error
 from openwmi.model.instances import Instance
 from openwmi.model.status import (
     WBEM_E_INVALID_CLASS,
@@ -192,15 +192,25 @@ def _method(execution: Execution, operation: ops.ExecMethod) -> Iterator[Segment
 def _write(execution: Execution, operation: ops.AnyOperation) -> Iterator[Segment]:
     """Writes come with the repository; until then they say so instead of pretending."""
     name = ops.described(operation).method
-    raise error(WBEM_E_NOT_SUPPORTED, f"{name}: this service keeps no static classes or instances yet")
-    yield  # makes this a generator: the error belongs to the final status (B18)
+    yield _refusal(
+        error(WBEM_E_NOT_SUPPORTED, f"{name}: this service keeps no static classes or instances yet")
+    )
 
 
 def _notify(execution: Execution, operation: ops.ExecNotificationQuery) -> Iterator[Segment]:
-    checked_language(operation.language)
     wql.event_checks(wql.parse_event(operation.query), execution.space.schema)
-    raise error(WBEM_E_NOT_SUPPORTED, "event subscriptions are not served yet", parameter=operation.query)
-    yield
+    yield _refusal(
+        error(WBEM_E_NOT_SUPPORTED, "event subscriptions are not served yet", parameter=operation.query)
+    )
+
+
+def _refusal(reason: WbemError) -> Segment:
+    """A segment that fails when it is opened: the error belongs to the final status (B18)."""
+
+    def refuse() -> None:
+        raise reason
+
+    return Segment(refuse, threads=PLANNER)
 
 
 def refused_at_once(operation: ops.AnyOperation) -> None:

@@ -7,7 +7,7 @@ hold none. Rows cross to the loop in batches: the first at once, later ones ever
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from openwmi.model.batches import Rows
 from openwmi.model.status import WBEM_S_PARTIAL_RESULTS
@@ -42,7 +42,7 @@ class Segment:
 
     def __init__(
         self,
-        open: Callable[[], Any],  # noqa: A002 - what it does
+        open: Callable[[], Any],
         *,
         threads: Threads,
         layout: Layout | None = None,
@@ -86,7 +86,7 @@ def _until_cancelled(rows: Iterable[Any], request: Request) -> Iterator[Any]:
         yield row
 
 
-class Reader:
+class Reader(Protocol):
     """What a feed tells: objects, and the end with the error, or the success status, it ended with."""
 
     def on_batch(self, batch: Batch) -> None: ...
@@ -228,7 +228,7 @@ class Feed:
         self._segment = None
         self._iterator = self._close = None
         self._task = None
-        if self._stopped:
+        if self._reader is None:  # the last rows made the sink stop the call
             return
         if self._produced < self._limit:
             self._schedule()

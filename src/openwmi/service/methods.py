@@ -92,7 +92,7 @@ def _found(execution: Execution, target: Target, found: list[Instance]) -> Itera
             continue
         run = segment.run
         assert run is not None
-        segment.run = lambda rows, run=run: _swallowed(run(rows))  # type: ignore[misc]
+        segment.run = lambda rows, run=run: _swallowed(run(rows))
         yield segment
         if found:
             return

@@ -70,7 +70,8 @@ class OneShot:
 
     def get(self, path: str, flags: int = 0) -> Instance | Class:
         """One object by its path."""
-        return self._one(ops.GetObject(path), flags)
+        found: Instance | Class = self._one(ops.GetObject(path), flags)
+        return found
 
     def call(self, path: str, method: str, params: Any = None) -> Instance | None:
         """Run a method: its out-parameters, or None when it has none."""

@@ -34,7 +34,10 @@ class Portal:
     def _serve(self, started: threading.Event) -> None:
         asyncio.set_event_loop(self.loop)
         self.loop.call_soon(started.set)
-        self.loop.run_forever()
+        try:
+            self.loop.run_forever()
+        finally:
+            self.loop.close()
 
     def inside(self) -> bool:
         """Whether the caller runs on this portal's thread."""
