@@ -204,7 +204,7 @@ class Class:
 
     # Parts --------------------------------------------------------------------------------------------------------
 
-    def property(self, name: str) -> Property | None:  # noqa: A003 - the term of the field
+    def property(self, name: str) -> Property | None:
         return self.properties.get(name.lower())
 
     def method(self, name: str) -> Method | None:
@@ -329,7 +329,7 @@ class Class:
 
         ILLEGAL_OPERATION for an abstract class (A-263); INVALID_PROPERTY for a name that the class lacks.
         """
-        if self.is_abstract:
+        if self.is_abstract and self.name != "__PARAMETERS":  # parameter objects are its instances (A-148)
             message = f"class {self.name} is abstract and has no instances"
             raise error(WBEM_E_ILLEGAL_OPERATION, message, parameter=self.name)
         row = [one.default for one in self.properties.values()]

@@ -6,7 +6,7 @@ would cost the start of a command line 2 ms; a type checker sees them all below.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from openwmi.model import status as codes
 from openwmi.model.status import STATUS, describe

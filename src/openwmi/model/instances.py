@@ -96,7 +96,10 @@ class Instance:
 
     def get_(self, name: str, default: Any = None) -> Any:
         """The value as the Python faces show it; `default` when the object has no such property."""
-        return self[name] if name in self else default
+        try:
+            return self[name]
+        except KeyError:
+            return default
 
     def system_(self, name: str) -> Any:
         """A system property, raw. KeyError when there is none of that name."""

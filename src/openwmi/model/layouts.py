@@ -1,4 +1,4 @@
-"""Layouts: what all instances of a class, or all rows of a projection, share (DESIGN.md section 3; model.md A-144..A-149)."""
+"""Layouts: what all instances of a class, or all rows of a projection, share (model.md A-144 to A-149)."""
 
 from __future__ import annotations
 

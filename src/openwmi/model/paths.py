@@ -88,8 +88,8 @@ def parse_path(text: str) -> ObjectPath:
     """The parts of a path. INVALID_OBJECT_PATH for a malformed one, QUOTA_VIOLATION beyond 8,192 characters."""
     if len(text) > MAX_PATH:
         raise error(WBEM_E_QUOTA_VIOLATION, f"an object path has at most {MAX_PATH} characters")
-    server, position = _server(text)
-    namespace, position = _namespace(text, position, server is not None)
+    server, start = _server(text)
+    namespace, position = _namespace(text, start, server is not None)
     if position is None:
         return ObjectPath(server, namespace)
     end = _word_end(text, position)

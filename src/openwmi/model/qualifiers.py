@@ -1,4 +1,4 @@
-"""Qualifiers: named values on classes, properties, methods and instances, and how they are inherited (model.md A6, A7)."""
+"""Qualifiers: named values on classes, members and instances, and how they are inherited (model.md A6, A7)."""
 
 from __future__ import annotations
 

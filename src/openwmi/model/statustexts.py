@@ -16,7 +16,9 @@ TEXTS: Final[dict[str, str]] = {
     "WBEM_S_OPERATION_CANCELLED": "The operation was cancelled.",
     "WBEM_S_PENDING": "The operation is still running.",
     "WBEM_S_DUPLICATE_OBJECTS": "The result contains the same object more than once.",
-    "WBEM_S_ACCESS_DENIED": "Some of the resources were not accessible to the caller, so the result is incomplete.",
+    "WBEM_S_ACCESS_DENIED": (
+        "Some of the resources were not accessible to the caller, so the result is incomplete."
+    ),
     "WBEM_S_PARTIAL_RESULTS": "Some objects could not be read, so the result is incomplete.",
     "WBEM_S_SOURCE_NOT_AVAILABLE": "The source of the data is not available now.",
     "WBEM_S_NEW_STYLE": "The receiver takes objects as an array.",
@@ -29,7 +31,9 @@ TEXTS: Final[dict[str, str]] = {
     "WBEM_E_PROVIDER_FAILURE": "The provider failed while it worked on the request.",
     "WBEM_E_TYPE_MISMATCH": "A value has the wrong type, or does not fit its type.",
     "WBEM_E_OUT_OF_MEMORY": "There is not enough memory for the operation.",
-    "WBEM_E_INVALID_CONTEXT": "The context object lacks a value that the operation needs, or it contradicts the flags.",
+    "WBEM_E_INVALID_CONTEXT": (
+        "The context object lacks a value that the operation needs, or it contradicts the flags."
+    ),
     "WBEM_E_INVALID_PARAMETER": "A parameter is missing or not valid, or a flag is not allowed here.",
     "WBEM_E_NOT_AVAILABLE": "The resource or the remote server is not available now.",
     "WBEM_E_CRITICAL_ERROR": "An internal error stopped the operation.",
@@ -49,7 +53,9 @@ TEXTS: Final[dict[str, str]] = {
     "WBEM_E_INVALID_QUERY_TYPE": "The query language is not supported; only WQL is.",
     "WBEM_E_ALREADY_EXISTS": "The object exists already.",
     "WBEM_E_OVERRIDE_NOT_ALLOWED": "The inherited qualifier does not allow an override.",
-    "WBEM_E_PROPAGATED_QUALIFIER": "The qualifier is inherited and can only be deleted where it is declared.",
+    "WBEM_E_PROPAGATED_QUALIFIER": (
+        "The qualifier is inherited and can only be deleted where it is declared."
+    ),
     "WBEM_E_PROPAGATED_PROPERTY": "The property is inherited and can only be deleted where it is declared.",
     "WBEM_E_UNEXPECTED": "The call is not allowed at this point of the sequence of calls.",
     "WBEM_E_ILLEGAL_OPERATION": "The operation is not allowed on this kind of object.",
@@ -75,10 +81,14 @@ TEXTS: Final[dict[str, str]] = {
     "WBEM_E_CALL_CANCELLED": "The call was cancelled.",
     "WBEM_E_SHUTTING_DOWN": "The service is shutting down.",
     "WBEM_E_PROPAGATED_METHOD": "The method is inherited and cannot be changed or deleted here.",
-    "WBEM_E_UNSUPPORTED_PARAMETER": "A parameter is more than the provider supports; a simpler request may succeed.",
+    "WBEM_E_UNSUPPORTED_PARAMETER": (
+        "A parameter is more than the provider supports; a simpler request may succeed."
+    ),
     "WBEM_E_MISSING_PARAMETER_ID": "A method parameter has no ID qualifier.",
     "WBEM_E_INVALID_PARAMETER_ID": "The ID qualifier of a method parameter is not valid.",
-    "WBEM_E_NONCONSECUTIVE_PARAMETER_IDS": "The ID qualifiers of the method parameters are not 0, 1, 2 and so on.",
+    "WBEM_E_NONCONSECUTIVE_PARAMETER_IDS": (
+        "The ID qualifiers of the method parameters are not 0, 1, 2 and so on."
+    ),
     "WBEM_E_PARAMETER_ID_ON_RETVAL": "The return value of a method must not have an ID qualifier.",
     "WBEM_E_INVALID_OBJECT_PATH": "The object path is malformed or does not fit the class.",
     "WBEM_E_OUT_OF_DISK_SPACE": "The disk is full, or the repository has reached its largest size.",
@@ -95,8 +105,12 @@ TEXTS: Final[dict[str, str]] = {
     "WBEM_E_INVALID_FLAVOR": "The combination of qualifier flavors is not valid.",
     "WBEM_E_CIRCULAR_REFERENCE": "The class would be derived from itself.",
     "WBEM_E_UNSUPPORTED_CLASS_UPDATE": "The class cannot be changed in this way.",
-    "WBEM_E_CANNOT_CHANGE_KEY_INHERITANCE": "The change would alter keys that subclasses or instances rely on.",
-    "WBEM_E_CANNOT_CHANGE_INDEX_INHERITANCE": "The change would alter an index that subclasses or instances rely on.",
+    "WBEM_E_CANNOT_CHANGE_KEY_INHERITANCE": (
+        "The change would alter keys that subclasses or instances rely on."
+    ),
+    "WBEM_E_CANNOT_CHANGE_INDEX_INHERITANCE": (
+        "The change would alter an index that subclasses or instances rely on."
+    ),
     "WBEM_E_TOO_MANY_PROPERTIES": "The class has more properties than are allowed.",
     "WBEM_E_UPDATE_TYPE_MISMATCH": "A subclass declares the property with another type.",
     "WBEM_E_UPDATE_OVERRIDE_NOT_ALLOWED": "A subclass overrides a qualifier that would no longer allow it.",
@@ -110,14 +124,18 @@ TEXTS: Final[dict[str, str]] = {
     "WBEM_E_MISSING_AGGREGATION_LIST": "The GROUP BY clause names no properties.",
     "WBEM_E_PROPERTY_NOT_AN_OBJECT": "The query reaches into a property that is not an embedded object.",
     "WBEM_E_AGGREGATING_BY_OBJECT": "A query cannot group by an embedded object.",
-    "WBEM_E_UNINTERPRETABLE_PROVIDER_QUERY": "An event provider is registered with a query that names no class.",
+    "WBEM_E_UNINTERPRETABLE_PROVIDER_QUERY": (
+        "An event provider is registered with a query that names no class."
+    ),
     "WBEM_E_BACKUP_RESTORE_WINMGMT_RUNNING": "The repository is in use.",
     "WBEM_E_QUEUE_OVERFLOW": "Events were lost because the queue for them was full.",
     "WBEM_E_PRIVILEGE_NOT_HELD": "The caller lacks a privilege that the operation needs.",
     "WBEM_E_INVALID_OPERATOR": "The operator cannot be used with a property of this type.",
     "WBEM_E_LOCAL_CREDENTIALS": "User name and password cannot be given for a connection to this machine.",
     "WBEM_E_CANNOT_BE_ABSTRACT": "The class cannot be abstract, because its superclass is not.",
-    "WBEM_E_AMENDED_OBJECT": "The object holds localised text and the call does not say that it may be stored.",
+    "WBEM_E_AMENDED_OBJECT": (
+        "The object holds localised text and the call does not say that it may be stored."
+    ),
     "WBEM_E_CLIENT_TOO_SLOW": "The client did not take its results in time.",
     "WBEM_E_NULL_SECURITY_DESCRIPTOR": "A security descriptor is missing.",
     "WBEM_E_TIMED_OUT": "The operation took too long.",
@@ -152,7 +170,9 @@ TEXTS: Final[dict[str, str]] = {
     "WBEM_E_RETRY_LATER": "The resource is not available now; try again later.",
     "WBEM_E_RESOURCE_CONTENTION": "The resource is in use by another call; try again later.",
     "WBEMESS_E_REGISTRATION_TOO_BROAD": "The event query covers more than the provider can report.",
-    "WBEMESS_E_REGISTRATION_TOO_PRECISE": "The event query needs a WITHIN clause, because nobody reports these events unasked.",
+    "WBEMESS_E_REGISTRATION_TOO_PRECISE": (
+        "The event query needs a WITHIN clause, because nobody reports these events unasked."
+    ),
     "WBEMESS_E_AUTHZ_NOT_PRIVILEGED": "The host lacks the rights to check the caller's group memberships.",
     "WBEMMOF_E_EXPECTED_QUALIFIER_NAME": "A qualifier name is expected.",
     "WBEMMOF_E_EXPECTED_SEMI": "A semicolon or '=' is expected.",
@@ -258,33 +278,80 @@ TEXTS: Final[dict[str, str]] = {
 
 # Symbol -> what to try next, for the codes that make up nearly all reports (interfaces.md A2).
 HINTS: Final[dict[str, str]] = {
-    "RPC_S_SERVER_UNAVAILABLE": "check the name, that TCP port 135 and the dynamic ports are open in the firewall, and that the WMI service runs; `openwmi doctor HOST` shows how far one gets",
-    "RPC_S_CALL_FAILED": "a firewall or the service ended the connection: try again, then `openwmi doctor HOST`",
-    "EPT_S_NOT_REGISTERED": "the WMI service is not running there, or its endpoint has not been registered yet",
-    "E_ACCESSDENIED": "DCOM refused the account before WMI was asked: it needs remote launch and activation rights; a local account of the remote host also needs LocalAccountTokenFilterPolicy",
-    "RPC_E_ACCESS_DENIED": 'since KB5004442 activation needs packet integrity: use auth_level="integrity" or "privacy"',
-    "WBEM_E_ACCESS_DENIED": "the account needs the right on this namespace: `openwmi sec show NAMESPACE` lists the rights; remote callers need Remote Enable",
+    "RPC_S_SERVER_UNAVAILABLE": (
+        "check the name, that TCP port 135 and the dynamic ports are open in the firewall, and "
+        "that the WMI service runs; `openwmi doctor HOST` shows how far one gets"
+    ),
+    "RPC_S_CALL_FAILED": (
+        "a firewall or the service ended the connection: try again, then `openwmi doctor HOST`"
+    ),
+    "EPT_S_NOT_REGISTERED": (
+        "the WMI service is not running there, or its endpoint has not been registered yet"
+    ),
+    "E_ACCESSDENIED": (
+        "DCOM refused the account before WMI was asked: it needs remote launch and activation "
+        "rights; a local account of the remote host also needs LocalAccountTokenFilterPolicy"
+    ),
+    "RPC_E_ACCESS_DENIED": (
+        'since KB5004442 activation needs packet integrity: use auth_level="integrity" or "privacy"'
+    ),
+    "WBEM_E_ACCESS_DENIED": (
+        "the account needs the right on this namespace: `openwmi sec show NAMESPACE` lists the "
+        "rights; remote callers need Remote Enable"
+    ),
     "WBEM_E_INVALID_NAMESPACE": "`openwmi ls` lists the namespaces; the usual one is root\\cimv2",
-    "WBEM_E_INVALID_CLASS": "`openwmi find PATTERN` searches the classes; the class may live in another namespace",
-    "WBEM_E_INVALID_QUERY": "check the names against `openwmi describe CLASS`; texts are quoted, and a backslash inside them is doubled",
-    "WBEM_E_NOT_FOUND": "check the spelling of the path and the value of each key; `openwmi ls CLASS` lists the paths",
-    "WBEM_E_PROVIDER_LOAD_FAILURE": "the provider of this class does not start on that host; its registration or its libraries are damaged",
-    "WBEM_E_INITIALIZATION_FAILURE": "restart the WMI service of that host; when that does not help, verify its repository",
-    "WBEM_E_PRIVILEGE_NOT_HELD": "enable the privilege that the class or method names in its Privileges qualifier, or run with more rights",
+    "WBEM_E_INVALID_CLASS": (
+        "`openwmi find PATTERN` searches the classes; the class may live in another namespace"
+    ),
+    "WBEM_E_INVALID_QUERY": (
+        "check the names against `openwmi describe CLASS`; texts are quoted, and a backslash "
+        "inside them is doubled"
+    ),
+    "WBEM_E_NOT_FOUND": (
+        "check the spelling of the path and the value of each key; `openwmi ls CLASS` lists the paths"
+    ),
+    "WBEM_E_PROVIDER_LOAD_FAILURE": (
+        "the provider of this class does not start on that host; its registration or its "
+        "libraries are damaged"
+    ),
+    "WBEM_E_INITIALIZATION_FAILURE": (
+        "restart the WMI service of that host; when that does not help, verify its repository"
+    ),
+    "WBEM_E_PRIVILEGE_NOT_HELD": (
+        "enable the privilege that the class or method names in its Privileges qualifier, or "
+        "run with more rights"
+    ),
     "WBEM_E_LOCAL_CREDENTIALS": "leave user and password out: a local connection runs as the current user",
-    "WBEM_E_QUOTA_VIOLATION": "shorten the request or end other calls and subscriptions; the message names the limit",
+    "WBEM_E_QUOTA_VIOLATION": (
+        "shorten the request or end other calls and subscriptions; the message names the limit"
+    ),
     "RPC_E_DISCONNECTED": "the server dropped the object, often after a restart: connect again",
-    "ERROR_KEY_DELETED": "the profile that the remote service works with was unloaded: restart the WMI service there or connect again",
-    "STATUS_ACCESS_DENIED": "the account may not log on over the network there, or its rights are filtered: see LocalAccountTokenFilterPolicy",
+    "ERROR_KEY_DELETED": (
+        "the profile that the remote service works with was unloaded: restart the WMI service "
+        "there or connect again"
+    ),
+    "STATUS_ACCESS_DENIED": (
+        "the account may not log on over the network there, or its rights are filtered: see "
+        "LocalAccountTokenFilterPolicy"
+    ),
     "STATUS_LOGON_FAILURE": "check user, domain and password",
-    "SEC_E_LOGON_DENIED": "check user, domain and password; write a local account of the host as HOST\\user",
+    "SEC_E_LOGON_DENIED": (
+        "check user, domain and password; write a local account of the host as HOST\\user"
+    ),
     "ERROR_LOGON_FAILURE": "check user, domain and password",
     "SEC_E_TIME_SKEW": "set the clock: Kerberos allows a difference of five minutes",
     "ERROR_NTLM_BLOCKED": 'NTLM is disabled by policy: use auth="kerberos" and the full host name',
     "STATUS_NTLM_BLOCKED": 'NTLM is disabled by policy: use auth="kerberos" and the full host name',
-    "WBEM_E_TRANSPORT_FAILURE": 'for events and asynchronous calls the host must be able to connect back: open the port of the callback, or use delivery="poll"',
+    "WBEM_E_TRANSPORT_FAILURE": (
+        "for events and asynchronous calls the host must be able to connect back: open the port "
+        'of the callback, or use delivery="poll"'
+    ),
     "WBEM_E_CALL_CANCELLED": "the call was cancelled, its sink failed, or it did not answer in time",
-    "WBEM_E_PROVIDER_NOT_CAPABLE": "this class cannot do that: `openwmi describe CLASS` shows what it offers",
-    "WBEM_E_INVALID_OBJECT_PATH": "a path reads CLASS.KEY=\"value\"; there is no space around '=' and a backslash in a value is doubled",
+    "WBEM_E_PROVIDER_NOT_CAPABLE": (
+        "this class cannot do that: `openwmi describe CLASS` shows what it offers"
+    ),
+    "WBEM_E_INVALID_OBJECT_PATH": (
+        "a path reads CLASS.KEY=\"value\"; there is no space around '=' and a backslash in a value is doubled"
+    ),
     "WBEMESS_E_REGISTRATION_TOO_PRECISE": "add a WITHIN clause, for instance WITHIN 2",
 }

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from openwmi.model.classes import Class
     from openwmi.model.instances import Instance
 
-    Raw: TypeAlias = None | bool | int | float | str | Instance | Class | tuple[Any, ...]
+    Raw: TypeAlias = bool | int | float | str | Instance | Class | tuple[Any, ...] | None
 
 _DATETIME: Final = int(CimType.DATETIME)
 _DATETIME_ARRAY: Final = _DATETIME | ARRAY
