@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 
+_PARAMETER_CLASS = "Win32_MethodParameterClass"
 _property = property  # Class has a method of that name
 
 

@@ -1,7 +1,8 @@
 """Every status code of WMI, and the foreign ones that pass through it.
 
-Sources: model.md 0-01 to 0-04 and C-43, calls.md G.4, G.5 and G14. The constants are the first two columns of the table;
-the sentences stand in :mod:`openwmi.model.statustexts`. All codes are unsigned 32-bit numbers. The reference misprints some values; these are the right ones (model.md 0-04, calls.md G16).
+Sources: model.md 0-01 to 0-04 and C-43, calls.md G.4, G.5 and G14. The constants are the first two columns of the
+table; the sentences stand in :mod:`openwmi.model.statustexts`. All codes are unsigned 32-bit numbers. The reference
+misprints some values; these are the right ones (model.md 0-04, calls.md G16).
 """
 
 from __future__ import annotations
