@@ -116,21 +116,9 @@ class CimDateTime:
 
     def to_datetime(self) -> datetime.datetime:
         """An aware datetime. ValueError for an interval, a missing field or offset, or the year 0."""
-        import datetime
-
-        text = self._text
         if self._key is None or self.is_interval:
-            raise BadDateTime(f"{text} is not a complete point in time with an offset")
-        return datetime.datetime(
-            int(text[0:4]),
-            int(text[4:6]),
-            int(text[6:8]),
-            int(text[8:10]),
-            int(text[10:12]),
-            int(text[12:14]),
-            int(text[15:21]),
-            datetime.timezone(datetime.timedelta(minutes=int(text[21:25]))),
-        )
+            raise BadDateTime(f"{self._text} is not a complete point in time with an offset")
+        return moment(self._text)
 
     def to_timedelta(self) -> datetime.timedelta:
         """A timedelta. ValueError unless this is an interval."""
@@ -190,6 +178,22 @@ class CimDateTime:
     def __ge__(self, other: CimDateTime) -> bool:
         less = self.__lt__(other)
         return less if less is NotImplemented else not less
+
+
+def moment(text: str) -> datetime.datetime:
+    """The aware datetime of a well-formed point in time; ValueError when a field is missing, or for the year 0."""
+    import datetime
+
+    return datetime.datetime(
+        int(text[0:4]),
+        int(text[4:6]),
+        int(text[6:8]),
+        int(text[8:10]),
+        int(text[10:12]),
+        int(text[12:14]),
+        int(text[15:21]),
+        datetime.timezone(datetime.timedelta(minutes=int(text[21:25]))),
+    )
 
 
 def sort_key(text: str) -> int | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from openwmi.model.cimtypes import ARRAY, INTEGER_RANGES, NAMES, CimType, type_name
-from openwmi.model.datetimes import CimDateTime
+from openwmi.model.datetimes import CimDateTime, moment
 from openwmi.model.errors import BadDateTime, error
 from openwmi.model.names import MAX_NESTING
 from openwmi.model.status import (
@@ -248,10 +248,10 @@ def _shown_datetime(raw: str | None) -> Any:
     if raw is None:
         return None
     try:
-        moment = CimDateTime(raw)
-    except BadDateTime:
-        return raw
+        return CimDateTime(raw).to_timedelta() if raw[21] == ":" else moment(raw)
+    except (ValueError, IndexError):
+        pass
     try:
-        return moment.to_timedelta() if moment.is_interval else moment.to_datetime()
-    except ValueError:
-        return moment
+        return CimDateTime(raw)
+    except BadDateTime:
+        return raw  # a provider of somebody else's wrote it
