@@ -353,6 +353,10 @@ class Class:
             defaults &= ~(1 << position)
         return Instance(layout, tuple(row), defaults)
 
+    def new_(self, /, **values: Any) -> Instance:
+        """`spawn` as one writes it in Python: `new_(Key="a")`."""
+        return self.spawn(values)
+
     # Comparing ----------------------------------------------------------------------------------------------------
 
     def __eq__(self, other: object) -> bool:
