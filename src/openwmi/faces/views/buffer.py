@@ -131,7 +131,7 @@ class Buffer:
         """Nobody reads any more: cancel the call at its source. Harmless once it has ended."""
         if self._begun and not self._left:
             self._left = True
-            if not self.ended:
+            if not self.ended and self._session.loop.is_running():
                 self._session.post(self._leave)
 
     # On the loop
