@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 DEFAULT_NAMESPACE: Final = "root\\cimv2"
 MEMORY: Final = ":memory:"
+# How long a callback that hangs may delay the interpreter's exit, in seconds.
+EXIT_WAIT: Final = 0.5
 
 
 def server_name() -> str:
@@ -237,6 +239,8 @@ def _add(host: Host, namespace: str, declaration: ClassDeclaration, provider: ob
 
 
 def _shut_all() -> None:
-    """At interpreter exit: cancel calls, release sinks, at most a second (DESIGN.md section 2)."""
+    """At interpreter exit: cancel calls, release sinks, all within a second (DESIGN.md section 2)."""
     for host in list(_hosts.values()):
+        if host._service is not None:
+            host._service.settings.cancel_wait = EXIT_WAIT
         host.shut_down()
