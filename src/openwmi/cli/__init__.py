@@ -68,16 +68,16 @@ def _dispatch(arguments: list[str]) -> int:
     position = _verb_position(arguments)
     before = arguments[:position]
     if "--version" in before or "-V" in before:
-        return _print(f"openwmi {version()}\n")
+        return show(f"openwmi {version()}\n")
     if position == len(arguments):
         asked = "--help" in before or "-h" in before
-        return _print(_help()) if asked else _usage("say what to do: name a verb")
+        return show(_help()) if asked else _usage("say what to do: name a verb")
     verb, rest = arguments[position], arguments[position + 1 :]
     if verb == "version":
-        return _print(f"openwmi {version()}\n")
+        return show(f"openwmi {version()}\n")
     if verb == "help":
         if not rest:
-            return _print(_help())
+            return show(_help())
         verb, rest = rest[0], ["--help"]
     verb = ALIASES.get(verb, verb)
     if verb in VERBS:
@@ -117,7 +117,7 @@ def _usage(message: str, hint: str = "openwmi help") -> int:
     return 2
 
 
-def _print(text: str) -> int:
+def show(text: str) -> int:
     try:
         sys.stdout.write(text)
         sys.stdout.flush()

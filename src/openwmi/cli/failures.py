@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from openwmi.cli import exits
 from openwmi.cli.session import Failed
-from openwmi.model.errors import WbemError
+from openwmi.model.errors import MofError, WbemError
 
 if TYPE_CHECKING:
     from openwmi.cli.console import Console
@@ -59,10 +59,17 @@ def _report_wmi(error: WbemError, console: Console, session: Session | None) -> 
 
 def _title(error: WbemError) -> str:
     """The sentence, with the name and the number at its side, or below when it is long."""
-    head, *rest = error.message.splitlines() or [""]
+    head, *rest = (_place(error) + error.message).splitlines() or [""]
     number = f"{error.symbol} 0x{error.code & 0xFFFFFFFF:08X}"
     title = f"{head:<{_TITLE_WIDTH}}  {number}"
     return "\n".join([title, *(f"  {line}" for line in rest)])
+
+
+def _place(error: WbemError) -> str:
+    """Where in which MOF file, for errors that have such a place."""
+    if not isinstance(error, MofError) or not error.line:
+        return ""
+    return f"{error.file}:{error.line}:{error.column}: "
 
 
 def _pointed(error: WbemError) -> list[str]:

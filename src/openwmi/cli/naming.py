@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from openwmi.cli.schema import names_of
 from openwmi.cli.session import Failed, Session
 from openwmi.model.classes import Class
 from openwmi.model.errors import WbemError, error
@@ -73,7 +74,7 @@ def member_named(session: Session, class_: Class, name: str) -> Property | Metho
     """The property or method of that name in any case."""
     found = class_.property(name) or class_.method(name)
     if found is None:
-        names = [one.name for one in (*class_.properties.values(), *class_.methods.values())]
+        names = [*names_of(class_.properties.values()), *names_of(class_.methods.values())]
         failure = error(WBEM_E_INVALID_PROPERTY, f'class {class_.name} has no property or method "{name}"')
         raise session.failed(near(failure, name, names))
     return found

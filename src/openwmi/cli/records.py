@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from openwmi.model.batches import Rows
 from openwmi.model.cimtypes import ARRAY, CimType
+from openwmi.model.classes import Class
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -59,6 +60,8 @@ class Columns:
         rows: list[Row] = []
         current: _Shape | None = None
         for instance in batch:
+            if isinstance(instance, Class):
+                raise TypeError(f"class {instance.name} among instances")
             shape = self._shape(instance.layout_)
             if shape is not current and rows and current is not None:
                 yield Block(current.codes, rows)

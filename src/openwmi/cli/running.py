@@ -5,12 +5,11 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from openwmi.cli import VERBS
+from openwmi.cli import VERBS, show
 from openwmi.cli.console import Console, OutputFailed, OutputGone
-from openwmi.cli.options import DEFAULT_NAMESPACE, Misuse, VerbParser
+from openwmi.cli.options import DEFAULT_NAMESPACE, CommandLine, Misuse, Options
 
 if TYPE_CHECKING:
-    from argparse import Namespace
     from collections.abc import Sequence
     from types import ModuleType
 
@@ -18,20 +17,19 @@ CANCELLED = 130
 
 
 def run(verb: str, arguments: Sequence[str]) -> int:
-    """Run a verb that exists and return the exit code; nothing but SystemExit of --help escapes as an exception."""
+    """Run a verb that exists and return the exit code; nothing escapes as an exception."""
     module = __import__(f"openwmi.cli.verbs.{verb}", fromlist=("run",))
-    parser = VerbParser(verb, VERBS[verb], module.EXAMPLES)
+    line = CommandLine(verb, VERBS[verb], module)
     try:
-        module.arguments(parser)
-        options = parser.read(arguments)
+        options = line.read(arguments)
     except Misuse as mistake:
         return _misused(Console(), verb, mistake)
-    except SystemExit as end:  # --help
-        return int(end.code or 0)
+    if options.help:
+        return show(line.help())
     return _guarded(module, verb, options)
 
 
-def _guarded(module: ModuleType, verb: str, options: Namespace) -> int:
+def _guarded(module: ModuleType, verb: str, options: Options) -> int:
     console = Console(colour=options.color, verbosity=options.verbose, quiet=options.quiet)
     options.namespace = options.namespace or DEFAULT_NAMESPACE
     try:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from openwmi.cli.options import DEFAULT_NAMESPACE, Misuse
+from openwmi.model.classes import Class
 from openwmi.model.errors import WbemError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from openwmi.model.batches import Batch
-    from openwmi.model.classes import Class
     from openwmi.model.instances import Instance
 
     Report = Callable[[int, int, str | None], None]
@@ -76,7 +76,7 @@ class Session:
         """The class or the instance of a path; `amended`: a class with its descriptions."""
         self._doing = "no object came"
         found: Instance | Class = self._run("get", path, USE_AMENDED_QUALIFIERS if amended else 0)
-        self.rows += 1
+        self._doing = "the class was found" if isinstance(found, Class) else "the object was found"
         return found
 
     def call(self, path: str, method: str, parameters: Mapping[str, object] | None) -> Instance | None:
@@ -91,8 +91,11 @@ class Session:
         return self._counted(self._run("classes", superclass, deep=deep))
 
     def class_names(self) -> list[str]:
-        """The names of all classes, for suggestions."""
-        return [one.name for batch in self._run("classes") for one in batch]
+        """The names of all classes, for suggestions; none where the classes cannot be read."""
+        try:
+            return [one.name for batch in self._run("classes") for one in batch]
+        except (Failed, WbemError):
+            return []
 
     @property
     def status(self) -> int:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 FORMATS = ("table", "list", "tsv", "csv", "json", "jsonl", "xml", "name", "mof")
 
 
-def writer(name: str | None, console: Console, *, raw: bool = False, single: bool = False) -> Writer:
+def writer_for(name: str | None, console: Console, *, raw: bool = False, single: bool = False) -> Writer:
     """The writer of a format; None is a table on a terminal and `tsv`, one record a line, elsewhere.
 
     raw: datetimes as DMTF text. single: exactly one object comes, so that a terminal gets a list rather than a

@@ -1,1 +1,1 @@
-"""One module per verb: EXAMPLES for its help, `arguments(parser)` for its options, `run(options, console)` to do it."""
+"""One module per verb: ARGUMENTS, OPTIONS and EXAMPLES say what it takes, `run(options, console)` does it."""

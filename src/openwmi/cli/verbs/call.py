@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from openwmi.cli import exits, schema
-from openwmi.cli.formats import writer
+from openwmi.cli.formats import writer_for
 from openwmi.cli.naming import class_named, near, target
-from openwmi.cli.options import Misuse
+from openwmi.cli.options import Argument, Misuse, Option
 from openwmi.cli.parameters import parameters
 from openwmi.cli.records import all_columns
 from openwmi.cli.session import Session
@@ -15,9 +15,8 @@ from openwmi.model.errors import error
 from openwmi.model.status import WBEM_E_INVALID_METHOD
 
 if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace
-
     from openwmi.cli.console import Console
+    from openwmi.cli.options import Options
     from openwmi.model.classes import Class, Method
 
 EXAMPLES = """
@@ -27,25 +26,21 @@ openwmi call 'Win32_Process.Handle="4711"' SetPriority Priority:=64
 openwmi call Win32_Process Create CommandLine=@command.txt --dry-run
 """
 
-
-def arguments(parser: ArgumentParser) -> None:
-    """The object, the method and its parameters."""
-    parser.add_argument("path", metavar="PATH|CLASS", help="the object, or the class for a static method")
-    parser.add_argument(
-        "method", metavar="METHOD", help="the method; openwmi describe CLASS.METHOD explains it"
-    )
-    parser.add_argument(
+ARGUMENTS = (
+    Argument("path", "PATH|CLASS", "the object, or the class for a static method"),
+    Argument("method", "METHOD", "the method; openwmi describe CLASS.METHOD explains it"),
+    Argument(
         "parameters",
-        nargs="*",
-        metavar="NAME=VALUE",
-        help="NAME=text, NAME:=JSON or NAME=@file; repeat it for arrays",
-    )
-    parser.add_argument(
-        "--dry-run", action="store_true", help="print the parameters as MOF and do not run the method"
-    )
+        "NAME=VALUE",
+        "NAME=text, NAME:=JSON or NAME=@file; repeat it for arrays",
+        many=True,
+        optional=True,
+    ),
+)
+OPTIONS = (Option("dry-run", "print the parameters as MOF and do not run the method"),)
 
 
-def run(options: Namespace, console: Console) -> int:
+def run(options: Options, console: Console) -> int:
     """Run the method and print what it gives back; exit code 7 when its ReturnValue is not zero."""
     session = Session(options.namespace)
     path = target(session, options.path)
@@ -62,7 +57,7 @@ def run(options: Namespace, console: Console) -> int:
     if result is None:
         console.note(f"{name} ran; it gives nothing back")
         return 0
-    output = writer(options.output, console, raw=options.raw, single=True)
+    output = writer_for(options.output, console, raw=options.raw, single=True)
     output.begin(all_columns([result.layout_]))
     output.batch([result])
     output.end()

@@ -5,27 +5,21 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from openwmi.cli.options import Misuse
+from openwmi.cli.options import Argument, Misuse, Option
 
 if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace
-
     from openwmi.cli.console import Console
+    from openwmi.cli.options import Options
 
 EXAMPLES = """
 openwmi compile --check classes.mof
 """
 
-
-def arguments(parser: ArgumentParser) -> None:
-    """The files."""
-    parser.add_argument("files", nargs="+", metavar="FILE", help="MOF files, UTF-8, UTF-16 or ANSI")
-    parser.add_argument(
-        "--check", action="store_true", help="judge syntax and what the files themselves settle"
-    )
+ARGUMENTS = (Argument("files", "FILE", "MOF files in UTF-8, UTF-16 or ANSI", many=True),)
+OPTIONS = (Option("check", "judge syntax and what the files themselves settle"),)
 
 
-def run(options: Namespace, console: Console) -> int:
+def run(options: Options, console: Console) -> int:
     """Check the files; exit code 2 when one has a mistake or cannot be read."""
     if not options.check:
         raise Misuse("storing what MOF files declare is not there yet; --check judges them")

@@ -5,16 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from openwmi.cli import schema
-from openwmi.cli.formats import writer
+from openwmi.cli.formats import writer_for
+from openwmi.cli.formats.writer import CLASS_COLUMNS
 from openwmi.cli.naming import class_named, member_named, selection, split_member
+from openwmi.cli.options import Argument, Misuse
 from openwmi.cli.session import Session
+from openwmi.cli.values import json_text
+from openwmi.model.classes import Method
 
 if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace
     from collections.abc import Iterable, Iterator
 
     from openwmi.cli.console import Console
-    from openwmi.model.classes import Class, Method, Property
+    from openwmi.cli.options import Options
+    from openwmi.model.classes import Class, Property
 
 EXAMPLES = """
 openwmi describe Win32_Process
@@ -23,42 +27,44 @@ openwmi describe Win32_Process.Create
 openwmi describe Win32_LogicalDisk -o json
 """
 
-
-def arguments(parser: ArgumentParser) -> None:
-    """What to describe."""
-    parser.add_argument("subject", metavar="CLASS[.MEMBER]", help="a class, or a property or method of one")
+ARGUMENTS = (Argument("subject", "CLASS[.MEMBER]", "a class, or a property or method of one"),)
+OPTIONS: tuple[()] = ()
 
 
-def run(options: Namespace, console: Console) -> int:
+def run(options: Options, console: Console) -> int:
     """Print the description: text for people unless a format is asked for."""
     session = Session(options.namespace)
     class_name, member = split_member(options.subject)
     class_ = class_named(session, class_name)
-    width = min(console.width or 100, 100)
     if member is None:
-        if options.output:
-            output = writer(options.output, console, raw=options.raw, single=True)
-            output.begin(("__CLASS", "__SUPERCLASS"))
-            output.batch([class_])
-            output.end()
-        else:
-            console.write("\n".join(_class_lines(class_, width)) + "\n")
-        return 0
-    found = member_named(class_, member)
-    if options.output and options.output.lower() in ("json", "jsonl"):
-        from openwmi.cli.values import json_text
-
-        is_method = hasattr(found, "inputs")
-        document = schema.method_document(found) if is_method else schema.property_document(found)  # type: ignore[arg-type]
-        console.write(json_text(document) + "\n")
-        return 0
-    lines = (
-        _method_lines(class_, found, width)
-        if hasattr(found, "inputs")
-        else _property_lines(class_, found, width)
-    )
-    console.write("\n".join(lines) + "\n")
+        _class(class_, options, console)
+    else:
+        _member(class_, member_named(session, class_, member), options, console)
     return 0
+
+
+def _class(class_: Class, options: Options, console: Console) -> None:
+    if options.output:
+        output = writer_for(options.output, console, raw=options.raw, single=True)
+        output.begin(CLASS_COLUMNS)
+        output.batch([class_])
+        output.end()
+    else:
+        console.write("\n".join(_class_lines(class_, _width(console))) + "\n")
+
+
+def _member(class_: Class, found: Property | Method, options: Options, console: Console) -> None:
+    if options.output and options.output.lower() not in ("json", "jsonl"):
+        raise Misuse("a property or a method can be described as text, or with -o json")
+    if isinstance(found, Method):
+        document, lines = schema.method_document(found), _method_lines(class_, found, _width(console))
+    else:
+        document, lines = schema.property_document(found), _property_lines(class_, found, _width(console))
+    console.write((json_text(document) if options.output else "\n".join(lines)) + "\n")
+
+
+def _width(console: Console) -> int:
+    return min(console.width or 100, 100)
 
 
 def _class_lines(class_: Class, width: int) -> Iterator[str]:

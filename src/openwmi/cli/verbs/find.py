@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from openwmi.cli.formats import writer
+from openwmi.cli.formats import writer_for
+from openwmi.cli.options import Argument, Option
 from openwmi.cli.schema import declared_type, signature
 from openwmi.cli.session import Session
 from openwmi.model.cimtypes import CimType
 from openwmi.model.classes import Class
 
 if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace
     from collections.abc import Callable, Iterator
 
     from openwmi.cli.console import Console
+    from openwmi.cli.options import Options
+    from openwmi.model.qualifiers import QualifierSet
 
 EXAMPLES = """
 openwmi find memory
@@ -23,19 +25,14 @@ openwmi find owner -n root/cimv2 -o json
 """
 COLUMNS = ("Kind", "Name", "Type", "Description")
 
-
-def arguments(parser: ArgumentParser) -> None:
-    """What to look for."""
-    parser.add_argument(
-        "pattern", metavar="PATTERN", help="a part of a name or description, or a name with * and ?"
-    )
-    parser.add_argument("--system", action="store_true", help="search system classes too")
+ARGUMENTS = (Argument("pattern", "PATTERN", "a part of a name or description, or a name with * and ?"),)
+OPTIONS = (Option("system", "search system classes too"),)
 
 
-def run(options: Namespace, console: Console) -> int:
+def run(options: Options, console: Console) -> int:
     """Print a row for each match; exit code 1 when there is none, as grep does."""
     session = Session(options.namespace)
-    output = writer(options.output, console)
+    output = writer_for(options.output, console)
     matches = _matcher(options.pattern)
     codes = (int(CimType.STRING),) * len(COLUMNS)
     found = 0
@@ -57,20 +54,22 @@ def _rows(
     class_: Class, matches: Callable[[str, str], bool]
 ) -> Iterator[tuple[str, str, str | None, str | None]]:
     """The matches in a class and in what it declares itself."""
-    text = class_.qualifiers.value("Description")
-    if matches(class_.name, str(text or "")):
-        yield "class", class_.name, class_.superclass, text if isinstance(text, str) else None
-    for member in (*class_.declaration.properties, *class_.declaration.methods):
-        said = member.qualifiers.value("Description")
-        if matches(member.name, str(said or "")):
-            method = class_.method(member.name)
-            known = class_.property(member.name)
-            kind, type_ = (
-                ("method", signature(method))
-                if method
-                else ("property", declared_type(known) if known else "")
-            )
-            yield kind, f"{class_.name}.{member.name}", type_, said if isinstance(said, str) else None
+    text = _text(class_.qualifiers)
+    if matches(class_.name, text or ""):
+        yield "class", class_.name, class_.superclass, text
+    for one in class_.properties.values():
+        text = _text(one.qualifiers)
+        if one.local and matches(one.name, text or ""):
+            yield "property", f"{class_.name}.{one.name}", declared_type(one), text
+    for method in class_.methods.values():
+        text = _text(method.qualifiers)
+        if method.local and matches(method.name, text or ""):
+            yield "method", f"{class_.name}.{method.name}", signature(method), text
+
+
+def _text(qualifiers: QualifierSet) -> str | None:
+    said = qualifiers.value("Description")
+    return said if isinstance(said, str) else None
 
 
 def _matcher(pattern: str) -> Callable[[str, str], bool]:

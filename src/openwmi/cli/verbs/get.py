@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from openwmi.cli.formats import writer
+from openwmi.cli.formats import writer_for
 from openwmi.cli.naming import near, selection, target
-from openwmi.cli.options import Misuse
+from openwmi.cli.options import Argument, Misuse, Option, count
 from openwmi.cli.records import SYSTEM, all_columns
 from openwmi.cli.results import show
 from openwmi.cli.session import Session
@@ -15,10 +15,10 @@ from openwmi.model.errors import error
 from openwmi.model.status import WBEM_E_INVALID_PROPERTY
 
 if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace
     from collections.abc import Sequence
 
     from openwmi.cli.console import Console
+    from openwmi.cli.options import Options
     from openwmi.model.instances import Instance
 
 EXAMPLES = """
@@ -28,21 +28,18 @@ openwmi get Win32_Process Name ProcessId --where "ThreadCount > 50"
 openwmi get Win32_LogicalDisk -o json
 """
 
-
-def arguments(parser: ArgumentParser) -> None:
-    """What to get of which objects."""
-    parser.add_argument(
-        "path", metavar="PATH|CLASS", help="the path of an object, or a class for all its instances"
-    )
-    parser.add_argument(
-        "properties", nargs="*", metavar="PROPERTY", help="the properties to show, in this order"
-    )
-    parser.add_argument("--where", metavar="CONDITION", help="a WQL condition for the instances of a class")
-    parser.add_argument("--limit", type=int, default=0, metavar="N", help="stop after N instances (0: all)")
-    parser.add_argument("--system", action="store_true", help="show the system properties too (__PATH ...)")
+ARGUMENTS = (
+    Argument("path", "PATH|CLASS", "the path of an object, or a class for all its instances"),
+    Argument("properties", "PROPERTY", "the properties to show, in this order", many=True, optional=True),
+)
+OPTIONS = (
+    Option("where", "a WQL condition for the instances of a class", value="CONDITION"),
+    Option("limit", "stop after N instances; 0 is all", value="N", default=0, convert=count),
+    Option("system", "show the system properties too (__PATH ...)"),
+)
 
 
-def run(options: Namespace, console: Console) -> int:
+def run(options: Options, console: Console) -> int:
     """Get the object, or enumerate the class."""
     session = Session(options.namespace)
     path = target(session, options.path)
@@ -53,11 +50,11 @@ def run(options: Namespace, console: Console) -> int:
     text = selection(path.class_name, options.properties, options.where)
     if console.verbosity:
         console.note(text)
-    output = writer(options.output, console, raw=options.raw)
+    output = writer_for(options.output, console, raw=options.raw)
     return show(session, text, output, console, limit=options.limit, system=options.system)
 
 
-def _one(options: Namespace, session: Session, console: Console, path: str) -> int:
+def _one(options: Options, session: Session, console: Console, path: str) -> int:
     if options.where:
         raise Misuse("--where selects among the instances of a class, and this is the path of one object")
     found = session.get(path)
@@ -66,7 +63,7 @@ def _one(options: Namespace, session: Session, console: Console, path: str) -> i
     names = _chosen(session, found, options.properties)
     if options.system:
         names = (*SYSTEM, *names)
-    output = writer(options.output, console, raw=options.raw, single=True)
+    output = writer_for(options.output, console, raw=options.raw, single=True)
     output.begin(names)
     output.batch([found])
     output.end()

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from openwmi.cli.formats import writer
+from openwmi.cli.formats import writer_for
 from openwmi.cli.naming import selection, target
+from openwmi.cli.options import Argument, Option
 from openwmi.cli.results import deliver, show
 from openwmi.cli.session import Session
 from openwmi.model.cimtypes import CimType
 from openwmi.model.classes import Class
 
 if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace
     from collections.abc import Iterator
 
     from openwmi.cli.console import Console
+    from openwmi.cli.options import Options
     from openwmi.model.batches import Batch
     from openwmi.model.instances import Instance
 
@@ -27,18 +28,13 @@ openwmi ls Win32_LogicalDisk -o json
 """
 NAMESPACES = "SELECT Name FROM __NAMESPACE"
 
-
-def arguments(parser: ArgumentParser) -> None:
-    """What to list."""
-    parser.add_argument(
-        "what", nargs="?", metavar="NS|CLASS", help="a namespace or a class; all namespaces if left out"
-    )
-    parser.add_argument(
-        "--system", action="store_true", help="list system classes too (their names begin with __)"
-    )
+ARGUMENTS = (
+    Argument("what", "NS|CLASS", "a namespace or a class; all namespaces when left out", optional=True),
+)
+OPTIONS = (Option("system", "list system classes too (their names begin with __)"),)
 
 
-def run(options: Namespace, console: Console) -> int:
+def run(options: Options, console: Console) -> int:
     """List names, one a line unless a format is asked for."""
     if options.what is None:
         return _namespaces(options, console)
@@ -50,7 +46,7 @@ def run(options: Namespace, console: Console) -> int:
     if path.class_name is None:
         options.namespace = options.what
         return _classes(options, console)
-    output = writer(options.output or "name", console, raw=options.raw)
+    output = writer_for(options.output or "name", console, raw=options.raw)
     keys = _keys(session, path.class_name) if output.wants_paths else ()
     return show(session, selection(path.class_name, keys), output, console)
 
@@ -70,8 +66,8 @@ def _keys(session: Session, class_name: str) -> tuple[str, ...]:
     return found.keys if isinstance(found, Class) else ()
 
 
-def _namespaces(options: Namespace, console: Console) -> int:
-    output = writer(options.output or "tsv", console)
+def _namespaces(options: Options, console: Console) -> int:
+    output = writer_for(options.output or "tsv", console)
     output.begin(("Namespace",))
     for name in _below("root"):
         output.rows((int(CimType.STRING),), [(name,)])
@@ -93,9 +89,9 @@ def _below(namespace: str) -> Iterator[str]:
         yield from _below(f"{namespace}/{name}")
 
 
-def _classes(options: Namespace, console: Console) -> int:
+def _classes(options: Options, console: Console) -> int:
     session = Session(options.namespace)
-    output = writer(options.output or "name", console)
+    output = writer_for(options.output or "name", console)
     deliver(_shown(session, system=options.system), output, console, columns=("__CLASS", "__SUPERCLASS"))
     return 0
 

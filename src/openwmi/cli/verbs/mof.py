@@ -4,29 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from openwmi.cli.formats import writer
+from openwmi.cli.formats import writer_for
 from openwmi.cli.naming import target, unknown_class
-from openwmi.cli.options import Misuse
+from openwmi.cli.options import Argument, Misuse
 from openwmi.cli.session import Failed, Session
 from openwmi.model.status import WBEM_E_NOT_FOUND
 
 if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace
-
     from openwmi.cli.console import Console
+    from openwmi.cli.options import Options
 
 EXAMPLES = """
 openwmi mof Win32_LogicalDisk
 openwmi mof 'Win32_Process.Handle="1"'
 """
 
-
-def arguments(parser: ArgumentParser) -> None:
-    """What to print."""
-    parser.add_argument("path", metavar="CLASS|PATH", help="a class, or the path of an instance")
+ARGUMENTS = (Argument("path", "CLASS|PATH", "a class, or the path of an instance"),)
+OPTIONS: tuple[()] = ()
 
 
-def run(options: Namespace, console: Console) -> int:
+def run(options: Options, console: Console) -> int:
     """Print what GetObjectText prints."""
     session = Session(options.namespace)
     path = target(session, options.path)
@@ -38,7 +35,7 @@ def run(options: Namespace, console: Console) -> int:
         if failure.error.code != WBEM_E_NOT_FOUND or path.is_instance:
             raise
         raise session.failed(unknown_class(session, path.class_name)) from None
-    output = writer(options.output or "mof", console, raw=options.raw, single=True)
+    output = writer_for(options.output or "mof", console, raw=options.raw, single=True)
     output.begin(())
     output.batch([found])
     output.end()

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from openwmi.cli.formats import writer
-from openwmi.cli.options import Misuse
+from openwmi.cli.formats import writer_for
+from openwmi.cli.options import Argument, Misuse, Option, count
 from openwmi.cli.results import show
 from openwmi.cli.session import Session
 
 if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace
-
     from openwmi.cli.console import Console
+    from openwmi.cli.options import Options
 
 EXAMPLES = """
 openwmi query "SELECT Name, ProcessId FROM Win32_Process"
@@ -22,29 +21,18 @@ openwmi query "SELECT Name FROM Win32_Process WHERE ProcessId = 7" --explain
 openwmi query 'SELECT * FROM meta_class WHERE __this ISA "CIM_LogicalDevice"' -o name
 """
 
-
-def arguments(parser: ArgumentParser) -> None:
-    """The query and what to do with its rows."""
-    parser.add_argument("wql", metavar="WQL", help="the query; see docs/wql.md")
-    parser.add_argument(
-        "--explain", action="store_true", help="print the plan that would run, and do not run it"
-    )
-    parser.add_argument("--limit", type=int, default=0, metavar="N", help="stop after N rows (0: all)")
-    parser.add_argument("--progress", action="store_true", help="report progress on standard error")
-    parser.add_argument("--system", action="store_true", help="show the system properties too (__PATH ...)")
-    parser.add_argument(
-        "--param",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="the value of {NAME} in the query, quoted",
-    )
+ARGUMENTS = (Argument("wql", "WQL", "the query; see docs/wql.md"),)
+OPTIONS = (
+    Option("explain", "print the plan that would run, and do not run it"),
+    Option("limit", "stop after N rows; 0 is all", value="N", default=0, convert=count),
+    Option("progress", "report progress on standard error"),
+    Option("system", "show the system properties too (__PATH ...)"),
+    Option("param", "the value of {NAME} in the query; it is quoted", value="NAME=VALUE", repeated=True),
+)
 
 
-def run(options: Namespace, console: Console) -> int:
+def run(options: Options, console: Console) -> int:
     """Run the query, or print its plan."""
-    if options.limit < 0:
-        raise Misuse("--limit takes a number of rows, 0 for all")
     text = _bound(options.wql, options.param)
     session = Session(options.namespace)
     if options.explain:
@@ -53,7 +41,7 @@ def run(options: Namespace, console: Console) -> int:
         told = explain() if explain else f"reads the class definitions of {session.namespace}, no instances"
         console.write(told.rstrip() + "\n")
         return 0
-    output = writer(options.output, console, raw=options.raw)
+    output = writer_for(options.output, console, raw=options.raw)
     return show(
         session,
         text,

@@ -5,30 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from openwmi.cli.naming import class_named
+from openwmi.cli.options import Argument, Option
 from openwmi.cli.session import Session
 from openwmi.model.classes import Class
 
 if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace
     from collections.abc import Iterator
 
     from openwmi.cli.console import Console
+    from openwmi.cli.options import Options
 
 EXAMPLES = """
 openwmi tree CIM_LogicalDevice
 openwmi tree
 """
 
-
-def arguments(parser: ArgumentParser) -> None:
-    """Where to start."""
-    parser.add_argument(
-        "class_name", nargs="?", metavar="CLASS", help="a class; the whole namespace if left out"
-    )
-    parser.add_argument("--system", action="store_true", help="show system classes too")
+ARGUMENTS = (Argument("class_name", "CLASS", "a class; the whole namespace when left out", optional=True),)
+OPTIONS = (Option("system", "show system classes too"),)
 
 
-def run(options: Namespace, console: Console) -> int:
+def run(options: Options, console: Console) -> int:
     """Print one class a line, indented under its superclass."""
     session = Session(options.namespace)
     children: dict[str | None, list[Class]] = {}
