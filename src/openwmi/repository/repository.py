@@ -1,0 +1,375 @@
+"""Namespaces, classes and static instances in a store, and the log of their changes.
+
+Reads and writes here are plain: what may be written, and what a change means for subclasses and instances, is decided
+by the service. Every write appends to the change log in its own transaction.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from openwmi.model.instances import Instance
+from openwmi.repository.encoding import (
+    dumped,
+    loaded,
+    packed,
+    packed_class,
+    packed_extras,
+    unpacked,
+    unpacked_class,
+    unpacked_extras,
+)
+from openwmi.repository.store import Store
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from openwmi.model.classes import Class, ClassDeclaration
+
+    FindClass = Callable[[str], Class | None]
+
+
+class Change(NamedTuple):
+    """One entry of the change log. kind: "namespace+", "namespace-", "class+", "class~", "class-", "instance+",
+    "instance~", "instance-". before, after: JSON of the encoding room."""
+
+    sequence: int
+    namespace: str
+    kind: str
+    class_name: str
+    path: str | None
+    before: str | None
+    after: str | None
+
+
+class Repository:
+    """One store's content; usable from any thread."""
+
+    def __init__(self, path: str) -> None:
+        self.store = Store(path)
+        self._namespaces: dict[str, int] = {}
+        self._shapes: dict[int, list[str]] = {}
+        self._shape_ids: dict[str, int] = {}
+
+    # Namespaces
+
+    def namespaces(self) -> list[str]:
+        """The paths of all stored namespaces."""
+        return [row[0] for row in self.store.rows("SELECT path FROM namespace ORDER BY id")]
+
+    def add_namespace(self, path: str, *, quiet: bool = False) -> int:
+        """Make a namespace; one that exists is left as it is. `quiet`: without an entry in the change log."""
+        with self.store.writing() as connection:
+            found = connection.execute(
+                "SELECT id FROM namespace WHERE folded = ?", (path.lower(),)
+            ).fetchone()
+            if found is None:
+                cursor = connection.execute(
+                    "INSERT INTO namespace (path, folded) VALUES (?, ?)", (path, path.lower())
+                )
+                found = (cursor.lastrowid,)
+                if not quiet:
+                    _log(connection, path, "namespace+", "__NAMESPACE", None, None, None)
+        self._namespaces[path.lower()] = found[0]
+        return int(found[0])
+
+    def delete_namespace(self, path: str) -> None:
+        """Remove a namespace with everything in it and below it (B-01)."""
+        with self.store.writing() as connection:
+            below = connection.execute(
+                "SELECT id, path FROM namespace WHERE folded = ? OR substr(folded, 1, ?) = ?",
+                (path.lower(), len(path) + 1, path.lower() + "\\"),
+            ).fetchall()
+            for number, gone in below:
+                connection.execute("DELETE FROM namespace WHERE id = ?", (number,))
+                _log(connection, gone, "namespace-", "__NAMESPACE", None, None, None)
+        self._namespaces.clear()
+
+    def _namespace(self, path: str, *, make: bool = False) -> int:
+        key = path.lower()
+        found = self._namespaces.get(key)
+        if found is None:
+            rows = self.store.rows("SELECT id FROM namespace WHERE folded = ?", (key,))
+            if rows:
+                found = self._namespaces[key] = rows[0][0]
+            else:
+                found = self.add_namespace(path, quiet=True) if make else -1
+        return found
+
+    # Classes
+
+    def superclasses(self, namespace: str) -> dict[str, str | None]:
+        """Every stored class of a namespace and its superclass, in lower case."""
+        return dict(
+            self.store.rows(
+                "SELECT folded, superclass FROM class WHERE namespace = ? ORDER BY id",
+                (self._namespace(namespace),),
+            )
+        )
+
+    def declaration(self, namespace: str, name: str) -> ClassDeclaration | None:
+        rows = self.store.rows(
+            "SELECT body FROM class WHERE namespace = ? AND folded = ?",
+            (self._namespace(namespace), name.lower()),
+        )
+        return unpacked_class(loaded(rows[0][0])) if rows else None
+
+    def put_class(self, namespace: str, declaration: ClassDeclaration) -> None:
+        """Store a class, in place of one of that name."""
+        number = self._namespace(namespace, make=True)
+        key = declaration.name.lower()
+        body = dumped(packed_class(declaration))
+        above = declaration.superclass.lower() if declaration.superclass else None
+        with self.store.writing() as connection:
+            old = connection.execute(
+                "SELECT body FROM class WHERE namespace = ? AND folded = ?", (number, key)
+            ).fetchone()
+            if old is None:
+                connection.execute(
+                    "INSERT INTO class (namespace, folded, superclass, body) VALUES (?, ?, ?, ?)",
+                    (number, key, above, body),
+                )
+            else:
+                connection.execute(
+                    "UPDATE class SET superclass = ?, body = ? WHERE namespace = ? AND folded = ?",
+                    (above, body, number, key),
+                )
+            kind = "class+" if old is None else "class~"
+            _log(connection, namespace, kind, declaration.name, None, old[0] if old else None, body)
+
+    def delete_class(self, namespace: str, name: str) -> None:
+        """Remove a class and its own instances; subclasses are the caller's business (A-259)."""
+        number, key = self._namespace(namespace), name.lower()
+        with self.store.writing() as connection:
+            old = connection.execute(
+                "SELECT body FROM class WHERE namespace = ? AND folded = ?", (number, key)
+            ).fetchone()
+            connection.execute("DELETE FROM instance WHERE namespace = ? AND class = ?", (number, key))
+            connection.execute("DELETE FROM class WHERE namespace = ? AND folded = ?", (number, key))
+            if old is not None:
+                _log(connection, namespace, "class-", name, None, old[0], None)
+
+    # Instances
+
+    def put_instance(
+        self, namespace: str, instance: Instance, *, root: str, ident: str, indexed: Mapping[str, Any]
+    ) -> None:
+        """Store an instance under its key, in place of one that is there. indexed: the values queries find it by."""
+        number = self._namespace(namespace, make=True)
+        layout = instance.layout_
+        class_key = layout.class_name.lower()
+        with self.store.writing() as connection:
+            shape = self._shape_id(connection, layout.names)
+            row = (
+                class_key,
+                shape,
+                dumped([packed(value) for value in instance.values_]),
+                format(instance.defaults_, "x") if instance.defaults_ else None,
+                dumped(packed_extras(instance.extras_)) if instance.extras_ is not None else None,
+            )
+            old = connection.execute(
+                "SELECT id, class, shape, body FROM instance WHERE namespace = ? AND root = ? AND ident = ?",
+                (number, root, ident),
+            ).fetchone()
+            if old is None:
+                cursor = connection.execute(
+                    "INSERT INTO instance (namespace, root, ident, class, shape, body, defaults, extras)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    (number, root, ident, *row),
+                )
+                key = cursor.lastrowid
+            else:
+                key = old[0]
+                connection.execute(
+                    "UPDATE instance SET class = ?, shape = ?, body = ?, defaults = ?, extras = ? WHERE id = ?",
+                    (*row, key),
+                )
+                connection.execute("DELETE FROM value WHERE instance = ?", (key,))
+            connection.executemany(
+                "INSERT INTO value VALUES (?, ?, ?, ?, ?)",
+                [(number, class_key, name.lower(), folded(value), key) for name, value in indexed.items()],
+            )
+            before = None
+            if old is not None:
+                before = dumped([layout.class_name, self._names(old[2]), loaded(old[3])])
+            after = dumped([layout.class_name, list(layout.names), loaded(row[2])])
+            _log(
+                connection,
+                namespace,
+                "instance+" if old is None else "instance~",
+                layout.class_name,
+                ident,
+                before,
+                after,
+            )
+
+    def delete_instance(self, namespace: str, class_name: str, *, root: str, ident: str) -> bool:
+        """Remove an instance; False when there was none."""
+        number = self._namespace(namespace)
+        with self.store.writing() as connection:
+            old = connection.execute(
+                "SELECT id, shape, body FROM instance WHERE namespace = ? AND root = ? AND ident = ? AND class = ?",
+                (number, root, ident, class_name.lower()),
+            ).fetchone()
+            if old is None:
+                return False
+            connection.execute("DELETE FROM instance WHERE id = ?", (old[0],))
+            before = dumped([class_name, self._names(old[1]), loaded(old[2])])
+            _log(connection, namespace, "instance-", class_name, ident, before, None)
+            return True
+
+    def class_of(self, namespace: str, *, root: str, ident: str) -> str | None:
+        """The class (lower case) of the instance that has this key, or None."""
+        rows = self.store.rows(
+            "SELECT class FROM instance WHERE namespace = ? AND root = ? AND ident = ?",
+            (self._namespace(namespace), root, ident),
+        )
+        return rows[0][0] if rows else None
+
+    def instance(
+        self, namespace: str, class_: Class, find: FindClass, *, root: str, ident: str
+    ) -> Instance | None:
+        """The instance of exactly this class with this key, or None."""
+        rows = self.store.rows(
+            "SELECT shape, body, defaults, extras FROM instance"
+            " WHERE namespace = ? AND root = ? AND ident = ? AND class = ?",
+            (self._namespace(namespace), root, ident, class_.name.lower()),
+        )
+        return self._instance(class_, find, *rows[0]) if rows else None
+
+    def instances(
+        self,
+        namespace: str,
+        class_: Class,
+        find: FindClass,
+        conditions: Sequence[tuple[str, Any]] = (),
+    ) -> Iterator[Instance]:
+        """The instances of exactly this class; conditions: (indexed property, value) pairs that must be equal.
+
+        Read in portions by row number, so that a long enumeration holds no transaction and sees each row once.
+        """
+        number, key = self._namespace(namespace), class_.name.lower()
+        text = "SELECT id, shape, body, defaults, extras FROM instance WHERE namespace = ? AND class = ? AND id > ?"
+        parameters: list[Any] = []
+        for name, value in conditions:
+            text += (
+                " AND id IN (SELECT instance FROM value WHERE namespace = ? AND class = ? AND property = ?"
+                " AND value = ?)"
+            )
+            parameters += [number, key, name.lower(), folded(value)]
+        last = 0
+        while True:
+            rows = self.store.rows(f"{text} ORDER BY id LIMIT 256", (number, key, last, *parameters))
+            for row_id, *row in rows:
+                last = row_id
+                yield self._instance(class_, find, *row)
+            if len(rows) < 256:
+                return
+
+    def has_instances(self, namespace: str, class_names: Iterable[str]) -> bool:
+        """Whether one of these classes has an instance of its own."""
+        number = self._namespace(namespace)
+        return any(
+            self.store.rows(
+                "SELECT 1 FROM instance WHERE namespace = ? AND class = ? LIMIT 1", (number, name.lower())
+            )
+            for name in class_names
+        )
+
+    def _instance(
+        self, class_: Class, find: FindClass, shape: int, body: str, defaults: str | None, extras: str | None
+    ) -> Instance:
+        values = loaded(body)
+        layout = class_.layout
+        names = self._names(shape)
+        raw = [unpacked(value, find) if isinstance(value, (list, dict)) else value for value in values]
+        mask = int(defaults, 16) if defaults else 0
+        more = unpacked_extras(loaded(extras)) if extras else None
+        if len(names) == len(layout.names) and tuple(names) == layout.names:
+            return Instance(layout, tuple(raw), mask, more)
+        return Instance(layout, *_reshaped(class_, names, raw, mask), more)
+
+    # Shapes
+
+    def _shape_id(self, connection: sqlite3.Connection, names: tuple[str, ...]) -> int:
+        text = dumped(list(names))
+        found = connection.execute("SELECT id FROM shape WHERE names = ?", (text,)).fetchone()
+        if found is None:
+            return int(connection.execute("INSERT INTO shape (names) VALUES (?)", (text,)).lastrowid or 0)
+        return int(found[0])
+
+    def _names(self, shape: int) -> list[str]:
+        found = self._shapes.get(shape)
+        if found is None:
+            ((text,),) = self.store.rows("SELECT names FROM shape WHERE id = ?", (shape,))
+            found = self._shapes[shape] = loaded(text)
+        return found
+
+    # The change log
+
+    def changes(self, since: int, limit: int = 1000) -> list[Change]:
+        """The entries after a sequence number, oldest first."""
+        return [
+            Change(*row)
+            for row in self.store.rows(
+                "SELECT sequence, namespace, kind, class, path, before, after FROM change"
+                " WHERE sequence > ? ORDER BY sequence LIMIT ?",
+                (since, limit),
+            )
+        ]
+
+    def last_change(self) -> int:
+        """The sequence number of the newest entry."""
+        ((last,),) = self.store.rows("SELECT coalesce(max(sequence), 0) FROM change")
+        return int(last)
+
+    def forget_changes(self, before: int) -> None:
+        """Drop entries that every reader has seen."""
+        with self.store.writing() as connection:
+            connection.execute("DELETE FROM change WHERE sequence < ?", (before,))
+
+
+def folded(value: Any) -> Any:
+    """A value as the index holds it: text without regard to case, booleans as numbers, wide integers as text."""
+    if isinstance(value, str):
+        return value.upper()
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        return str(value)
+    return value
+
+
+def _reshaped(class_: Class, names: list[str], raw: list[Any], mask: int) -> tuple[tuple[Any, ...], int]:
+    """Values stored under another shape of the class, put where its properties stand now."""
+    stored = {name.lower(): position for position, name in enumerate(names)}
+    values = []
+    defaults = 0
+    for position, one in enumerate(class_.properties.values()):
+        place = stored.get(one.name.lower())
+        if place is None:
+            values.append(one.default)
+            defaults |= 1 << position
+        else:
+            values.append(raw[place])
+            defaults |= (mask >> place & 1) << position
+    return tuple(values), defaults
+
+
+def _log(
+    connection: sqlite3.Connection,
+    namespace: str,
+    kind: str,
+    class_name: str,
+    path: str | None,
+    before: str | None,
+    after: str | None,
+) -> None:
+    connection.execute(
+        "INSERT INTO change (namespace, kind, class, path, before, after) VALUES (?, ?, ?, ?, ?, ?)",
+        (namespace, kind, class_name, path, before, after),
+    )
+
+
+__all__ = ["Change", "Repository", "folded"]

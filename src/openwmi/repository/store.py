@@ -1,0 +1,243 @@
+"""The SQLite file of a store: its tables, its connections, its transactions.
+
+    namespace   id, path, folded (unique)                      every namespace but the standard ones' schema
+    class       namespace, folded (unique), superclass, body   what each class says itself
+    shape       id, names (unique)                             property names that many instances share
+    instance    id, namespace, root, ident (unique), class, shape, body, defaults, extras
+    value       namespace, class, property, value -> instance  keys and [Indexed] properties, for queries
+    change      sequence, namespace, kind, class, path, before, after    the log every process reads
+    setting     name, value                                    format version, autorecover list, ...
+
+`root` is the class that introduced the keys, so that siblings share one key space (A-093); `ident` is the key part of
+the path, folded. One writer at a time, many readers, each thread with a connection of its own (WAL). A commit is on the
+disk when it returns (synchronous=FULL): a kill -9 at any moment leaves the last committed state.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from openwmi.model.errors import error
+from openwmi.model.status import (
+    WBEM_E_CRITICAL_ERROR,
+    WBEM_E_DATABASE_VER_MISMATCH,
+    WBEM_E_OUT_OF_DISK_SPACE,
+    WBEM_E_TIMED_OUT,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+FORMAT: Final = 1
+MEMORY: Final = ":memory:"
+# How long a writer waits for another one.
+PATIENCE_SECONDS: Final = 30.0
+
+_TABLES: Final = """
+CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE namespace (id INTEGER PRIMARY KEY, path TEXT NOT NULL, folded TEXT NOT NULL UNIQUE);
+CREATE TABLE class (
+    id INTEGER PRIMARY KEY,
+    namespace INTEGER NOT NULL REFERENCES namespace (id) ON DELETE CASCADE,
+    folded TEXT NOT NULL,
+    superclass TEXT,
+    body TEXT NOT NULL
+);
+CREATE UNIQUE INDEX class_name ON class (namespace, folded);
+CREATE TABLE shape (id INTEGER PRIMARY KEY, names TEXT NOT NULL UNIQUE);
+CREATE TABLE instance (
+    id INTEGER PRIMARY KEY,
+    namespace INTEGER NOT NULL REFERENCES namespace (id) ON DELETE CASCADE,
+    root TEXT NOT NULL,
+    ident TEXT NOT NULL,
+    class TEXT NOT NULL,
+    shape INTEGER NOT NULL REFERENCES shape (id),
+    body TEXT NOT NULL,
+    defaults TEXT,
+    extras TEXT
+);
+CREATE UNIQUE INDEX instance_path ON instance (namespace, root, ident);
+CREATE INDEX instance_class ON instance (namespace, class);
+CREATE TABLE value (
+    namespace INTEGER NOT NULL,
+    class TEXT NOT NULL,
+    property TEXT NOT NULL,
+    value BLOB,
+    instance INTEGER NOT NULL REFERENCES instance (id) ON DELETE CASCADE
+);
+CREATE INDEX value_lookup ON value (namespace, class, property, value);
+CREATE INDEX value_instance ON value (instance);
+CREATE TABLE change (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    namespace TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    class TEXT NOT NULL,
+    path TEXT,
+    before TEXT,
+    after TEXT
+);
+"""
+
+
+def _fault(failure: sqlite3.Error) -> Exception:
+    """What SQLite says, in WMI's words."""
+    text = str(failure)
+    if "full" in text:
+        return error(WBEM_E_OUT_OF_DISK_SPACE, "the disk of the repository is full")
+    if "locked" in text or "busy" in text:
+        return error(WBEM_E_TIMED_OUT, "another process holds the repository for too long")
+    return error(WBEM_E_CRITICAL_ERROR, f"the repository cannot be used: {text}")
+
+
+def _rolled_back(connection: sqlite3.Connection) -> None:
+    """End a transaction without a trace; SQLite has ended it by itself after some errors."""
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")
+
+
+class Store:
+    """One store; usable from any thread. `path` is a file, or ":memory:" for one that ends with the process."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._local = threading.local()
+        self._writing = threading.RLock()
+        self._all: list[sqlite3.Connection] = []
+        self._memory: sqlite3.Connection | None = None
+        if path == MEMORY:
+            # One connection for all threads: a private in-memory database belongs to its connection.
+            self._memory = self._opened(MEMORY)
+        else:
+            os.makedirs(os.path.dirname(os.path.abspath(path)), mode=0o700, exist_ok=True)
+        self._prepare()
+
+    # Connections
+
+    def _opened(self, path: str) -> sqlite3.Connection:
+        try:
+            connection = sqlite3.connect(
+                path,
+                timeout=PATIENCE_SECONDS,
+                isolation_level=None,
+                check_same_thread=False,
+                cached_statements=256,
+            )
+            if path != MEMORY:
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("PRAGMA trusted_schema = OFF")
+        except sqlite3.Error as failure:
+            raise _fault(failure) from failure
+        self._all.append(connection)
+        return connection
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """This thread's connection."""
+        if self._memory is not None:
+            return self._memory
+        found: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if found is None:
+            found = self._local.connection = self._opened(self.path)
+        return found
+
+    def _prepare(self) -> None:
+        """Make the tables of a new file; refuse one of another format."""
+        if not self.rows("SELECT 1 FROM sqlite_master WHERE name = 'setting'"):
+            with self.writing() as connection:
+                if (
+                    connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'setting'").fetchone()
+                    is None
+                ):
+                    for statement in _TABLES.split(";\n"):
+                        connection.execute(statement)
+                    connection.execute("INSERT INTO setting VALUES ('format', ?)", (str(FORMAT),))
+            if self.path != MEMORY:
+                os.chmod(self.path, 0o600)
+        ((version,),) = self.rows("SELECT value FROM setting WHERE name = 'format'") or [("?",)]
+        if version != str(FORMAT):
+            raise error(
+                WBEM_E_DATABASE_VER_MISMATCH,
+                f"the repository {self.path} has format {version}, this is {FORMAT}",
+            )
+
+    def close(self) -> None:
+        """Close every connection; threads that still read get an error."""
+        for connection in self._all:
+            connection.close()
+        self._all.clear()
+
+    # Reading and writing
+
+    def rows(self, statement: str, parameters: Iterable[Any] = ()) -> list[Any]:
+        """All rows of a reading statement, as one consistent look."""
+        try:
+            if self._memory is not None:
+                with self._writing:
+                    return self._memory.execute(statement, tuple(parameters)).fetchall()
+            return self.connection.execute(statement, tuple(parameters)).fetchall()
+        except sqlite3.Error as failure:
+            raise _fault(failure) from failure
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """One transaction: committed whole at the end, or not at all. Nested ones belong to the outermost."""
+        with self._writing:
+            connection = self.connection
+            if connection.in_transaction:
+                yield connection
+                return
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                try:
+                    yield connection
+                except BaseException:
+                    _rolled_back(connection)
+                    raise
+                connection.execute("COMMIT")
+            except sqlite3.Error as failure:
+                _rolled_back(connection)
+                raise _fault(failure) from failure
+
+    def version(self) -> tuple[int, int]:
+        """A pair that differs as soon as anybody, here or in another process, has committed something."""
+        ((last,),) = self.rows("SELECT coalesce(max(sequence), 0) FROM change")
+        return 0, last
+
+    def setting(self, name: str) -> str | None:
+        found = self.rows("SELECT value FROM setting WHERE name = ?", (name,))
+        return found[0][0] if found else None
+
+    def set(self, name: str, value: str) -> None:
+        with self.writing() as connection:
+            connection.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (name, value))
+
+    # Care
+
+    def check(self) -> list[str]:
+        """What SQLite finds wrong with the file; an empty list when it is whole."""
+        try:
+            found = [row[0] for row in self.rows("PRAGMA integrity_check")]
+        except Exception as failure:  # noqa: BLE001 - whatever keeps the file from being read is the finding
+            return [str(failure)]
+        broken = self.rows("PRAGMA foreign_key_check")
+        return [line for line in found if line != "ok"] + [f"dangling row in {row[0]}" for row in broken]
+
+    def backup(self, target: str) -> None:
+        """Copy the store, as it is now, into another file; readers and writers go on."""
+        fresh = f"{target}.new"
+        if os.path.exists(fresh):
+            os.unlink(fresh)
+        descriptor = os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        os.close(descriptor)
+        copy = sqlite3.connect(fresh)
+        try:
+            self.connection.backup(copy)
+        finally:
+            copy.close()
+        os.replace(fresh, target)
