@@ -42,6 +42,7 @@ _NO_KEY_TYPES: Final = frozenset((CimType.REAL32, CimType.REAL64, CimType.OBJECT
 # Qualifiers that mean something in one place only (A-109).
 _NOT_ON_CLASS: Final = ("key", "cimtype", "id", "in", "out")
 _NOT_ON_PROPERTY: Final = ("abstract", "association", "singleton")
+_MAX_CIMTYPES: Final = 4096
 _CIMTYPE_FLAVOR: Final = TO_INSTANCE | TO_SUBCLASS
 
 
@@ -143,20 +144,27 @@ def _inherited_method(one: Method) -> Method:
 
 # Properties ---------------------------------------------------------------------------------------------------------
 
-_CIMTYPES: dict[str, Qualifier] = {}
+_CIMTYPES: dict[str, QualifierSet] = {}
 
 
-def cimtype_qualifier(code: int, reference: str | None) -> Qualifier:
-    """The automatic CIMTYPE qualifier: `uint32`, `object:Win32_X`, `ref:Win32_Y` (A-009)."""
+def _cimtype(code: int, reference: str | None) -> QualifierSet:
+    """The automatic CIMTYPE qualifier, shared: `uint32`, `object:Win32_X`, `ref:Win32_Y` (A-009)."""
     text = NAMES[code & ~ARRAY]
     if reference is not None:
         text = f"{text}:{reference}"
     found = _CIMTYPES.get(text)
     if found is None:
-        found = Qualifier("CIMTYPE", text, CimType.STRING, _CIMTYPE_FLAVOR)
-        if len(_CIMTYPES) < 4096:
+        found = QualifierSet((Qualifier("CIMTYPE", text, CimType.STRING, _CIMTYPE_FLAVOR),))
+        if len(_CIMTYPES) < _MAX_CIMTYPES:
             _CIMTYPES[text] = found
     return found
+
+
+def _typed(qualifiers: QualifierSet, code: int, reference: str | None) -> QualifierSet:
+    """The set with its CIMTYPE in front, whatever it said itself."""
+    own = qualifiers.without("cimtype")
+    automatic = _cimtype(code, reference)
+    return QualifierSet((*automatic, *own)) if len(own) else automatic
 
 
 def _properties(declaration: ClassDeclaration, base: _PassedOn) -> dict[str, Property]:
@@ -186,7 +194,7 @@ def _property(class_name: str, one: Property, above: Property | None) -> Propert
             message = f"{word} is no qualifier of properties ({one.name})"
             raise _broken(class_name, WBEM_E_INVALID_QUALIFIER, message, one.name)
     if above is None:
-        qualifiers = one.qualifiers.without("cimtype").with_(cimtype_qualifier(one.type, one.reference))
+        qualifiers = _typed(one.qualifiers, one.type, one.reference)
         return one.replace(qualifiers=qualifiers, origin=class_name, local=True)
     if above.type != one.type:
         message = (
@@ -201,7 +209,7 @@ def _property(class_name: str, one: Property, above: Property | None) -> Propert
         reference,
         one.default if one.has_default else above.default,
         one.has_default,
-        merged.with_(cimtype_qualifier(one.type, reference)),
+        _typed(merged, one.type, reference),
         above.origin,
         True,
     )

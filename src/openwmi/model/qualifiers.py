@@ -32,21 +32,6 @@ _VALUE_TYPES: Final = frozenset(
     for array in (0, ARRAY)
 )
 
-# What a qualifier without written flavors gets (A-102). Names that are not here stay where they are written.
-_STRUCTURE: Final = TO_INSTANCE | TO_SUBCLASS
-_DEFAULT_FLAVORS: Final[dict[str, int]] = {
-    **dict.fromkeys(
-        ("key", "association", "singleton", "indication", "not_null"), _STRUCTURE | NOT_OVERRIDABLE
-    ),
-    **dict.fromkeys(("cimtype", "subtype", "dynamic", "provider", "locale"), _STRUCTURE),
-    **dict.fromkeys(
-        (
-            *("description", "displayname", "values", "valuemap", "bitmap", "bitvalues", "units"),
-            *("mappingstrings", "modelcorrespondence", "deprecated", "experimental"),
-        ),
-        TO_SUBCLASS,
-    ),
-}
 # These reach subclasses whatever their flavor says: a key stays a key.
 _ALWAYS: Final = frozenset(("key", "cimtype", "association", "singleton"))
 
@@ -58,11 +43,6 @@ class Qualifier(NamedTuple):
     value: Any
     type: int
     flavor: int = 0
-
-
-def default_flavor(name: str) -> int:
-    """The flavor of a qualifier that is written without one (A-102)."""
-    return _DEFAULT_FLAVORS.get(name.lower(), 0)
 
 
 class QualifierSet:
