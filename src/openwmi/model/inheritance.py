@@ -265,7 +265,8 @@ def _check_keys(class_: Class, parent: Class | None) -> None:
         return
     inherited = {name.lower() for name in parent.keys}
     added = [one.name for one in own if one.name.lower() not in inherited]
-    if added and (inherited or not parent.is_abstract):
+    # A class of translated text counts as abstract (B-10).
+    if added and (inherited or not (parent.is_abstract or "amendment" in parent.qualifiers)):
         why = (
             f"the keys of {parent.name} are fixed"
             if inherited
