@@ -2,7 +2,7 @@
  *
  *   scan(): for each process of /proc read `stat` and `cmdline`, take ppid, threads, start time and resident pages out
  *   of the first and copy name and command line; answers the number of processes. Built as a shared library.
- *   main: `crowd N` starts N processes that do nothing until their parent ends, prints a line, waits for end of file.
+ *   main: `crowd N` starts N processes that do nothing, prints their number, and ends them at its end of input.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 struct row {
@@ -91,6 +92,7 @@ int main(int argc, char **argv)
     int wanted = argc > 1 ? atoi(argv[1]) : 0, made = 0;
     char byte;
     signal(SIGCHLD, SIG_IGN);
+    setpgid(0, 0);
     for (; made < wanted; made++) {
         pid_t child = fork();
         if (child < 0)
@@ -106,6 +108,10 @@ int main(int argc, char **argv)
     printf("%d\n", made);
     fflush(stdout);
     while (read(0, &byte, 1) > 0)
+        ;
+    signal(SIGTERM, SIG_IGN); /* in this process only: the crowd was made before */
+    kill(0, SIGTERM);
+    while (wait(NULL) > 0) /* with SIGCHLD ignored: returns when the last one is gone */
         ;
     return 0;
 }

@@ -90,9 +90,9 @@ def _lookups(running: host.Host) -> list[Line]:
     def sample(idle: int) -> tuple[float, int]:
         with crowd(idle) as made:
             look_up()
-            return statistics.median(timed(look_up) for _ in range(5)), made
+            return statistics.median(timed(look_up) for _ in range(9)), made
 
-    pairs = [(sample(FEW), sample(MANY)) for _ in range(3)]
+    pairs = [(sample(FEW), sample(MANY)) for _ in range(5)]
     share = statistics.median(many[0] / few[0] for few, many in pairs)
     took = statistics.median(few[0] for few, _ in pairs) / LOOKUPS * 1e6
     return [

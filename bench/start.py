@@ -31,8 +31,17 @@ def cpu_of(work: Work) -> float:
 def child(*command: str) -> Work:
     """Runs a command with its output into a pipe that is read to the end; gives the CPU seconds it used."""
 
+    # The launcher takes this Python, not a version manager's script of the same name.
+    environment = {**os.environ, "PYTHON": python()}
+
     def work() -> float:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+        )
         assert process.stdout is not None
         output = process.stdout.read()
         process.stdout.close()
