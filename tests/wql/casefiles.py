@@ -1,7 +1,6 @@
 """Fixture files of queries and what they come to: blocks between empty lines, `#` lines are comments.
 
-The first line of a block is the query (`\\n`, `\\t`, `\\r` written out stand for these characters); the rest is
-expected.
+The first line of a block is the query (<LF>, <CR> and <TAB> stand for these characters); the rest is expected.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ def cases(name: str) -> list[Case]:
     for block in (FOLDER / name).read_text("utf-8").split("\n\n"):
         lines = [line for line in block.splitlines() if line.strip() and not line.startswith("#")]
         if lines:
-            query = lines[0].replace("\\n", "\n").replace("\\t", "\t").replace("\\r", "\r")
+            query = lines[0].replace("<LF>", "\n").replace("<CR>", "\r").replace("<TAB>", "\t")
             found.append(Case(query, lines[1:]))
     return found
 

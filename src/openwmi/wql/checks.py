@@ -97,7 +97,7 @@ class Scope:
     def _null(self, node: IsNull) -> Node:
         column = self.column(node.path)
         if column.code & ARRAY:
-            self.refuse(node.path.span, f"{column.name} is an array, which cannot stand in WHERE")
+            self.refuse(node.path.span, f"{column.name}: an array cannot stand in WHERE")
         return Term(column, NOT_NULL if node.negated else NULL, None, predicate_text(node))
 
     def _isa(self, node: Isa) -> Node:

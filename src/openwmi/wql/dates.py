@@ -70,8 +70,9 @@ def _date(text: str, whole: str) -> tuple[int, int, int]:
         return _run_together(text)
     if numeric := _NUMERIC.fullmatch(text):
         return _by_size([numeric[1], numeric[3], numeric[4]], whole)
-    if _WORDY.fullmatch(text):
-        return _with_month(_PARTS.findall(text), whole)
+    parts = _PARTS.findall(text)
+    if len(parts) in (2, 3) and _WORDY.fullmatch(text):
+        return _with_month(parts, whole)
     raise ValueError(f"{whole!r} is no date; DMTF text is yyyymmddHHMMSS.mmmmmm+UUU")
 
 

@@ -24,8 +24,13 @@ def _lines(plan: Plan) -> Iterator[str]:
         return
     names = ", ".join(class_.name for class_ in plan.closure)
     yield f"classes   {names}"
+    reasons: dict[str, list[str]] = {}
     for name, why in plan.skipped:
-        yield f"  not read  {name}: {why}"
+        reasons.setdefault(why, []).append(name)
+    for why, skipped in reasons.items():
+        yield f"  not read  {', '.join(skipped)}: {why}"
+    if not plan.steps:
+        yield "result    empty, without asking any provider"
     for number, step in enumerate(plan.steps, 1):
         yield f"step {number}    {step.class_.name}"
         yield from (f"  {line}" for line in _step(step))

@@ -38,7 +38,7 @@ def check_operator(op: str, code: int) -> None:
     if code & ARRAY:
         raise Mismatch("an array cannot stand in WHERE")  # D-32
     if code == CimType.OBJECT:
-        raise Mismatch("it is an embedded object: compare one of its properties, or use ISA")
+        raise Mismatch("an embedded object has no value to compare: name one of its properties, or use ISA")
     if code in _UNORDERED and op not in (*_EQUALITY, "LIKE"):
         raise Mismatch(f"a {type_name(code)} takes = and <> only", operator=True)  # D-24
 
