@@ -21,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import tomllib
+from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,22 +30,24 @@ REGISTER = ROOT / "tests" / "requirements.toml"
 README = ROOT / "README.md"
 SPECIFICATION = ROOT.parent / "shared" / "spec"
 STATUSES = ("test", "issue", "n/a")
-OPEN, CLOSE = "<!-- requirements: written by tools/requirements.py -->", "<!-- end of requirements -->"
+OPEN, CLOSE = "<!-- works:begin -->", "<!-- works:end -->"
 
 Row = dict[str, Any]
 
 
 class Section(NamedTuple):
-    """A part of the specification with its rows, in the order of the text."""
+    """A part of the specification with its rows, in the order of the text; `chapter` is the heading above it."""
 
     id: str
     title: str
     rows: dict[str, Row]
+    chapter: str = ""
 
 
 # Reading the specification ------------------------------------------------------------------------------------
 
-_HEADING = re.compile(r"#{2,3} (?:(?P<id>[0-9A-K](?:\.?\d+)?)\.? )(?P<title>.+)")
+_HEADING = re.compile(r"(?P<level>#{2,3}) (?:(?P<id>[0-9A-K](?:\.?\d+)?)\.? )(?P<title>.+)")
+_TITLE_END = re.compile(r" \[| \((?:all names|L =|E =|singleton|provider side|object model)")
 _CALLS_ID = re.compile(r"- (0\.\d[a-z]|[A-K]\d+[a-z]?) ")
 _MODEL_ID = re.compile(r"(?:\| )?((?:0|[A-G])-\d{2,3}) ")
 _MODEL_RUN_IN = re.compile(r"\b(G-\d{2}) (?=[A-Z])")  # "General rules. G-01 Only ... G-02 A value ..."
@@ -57,12 +60,13 @@ def specified(folder: Path = SPECIFICATION) -> list[Section]:
 
 def _sections(page: Path, prefix: str) -> list[Section]:
     sections: list[Section] = []
+    chapter = ""
     for line in page.read_text(encoding="utf-8").splitlines():
         if heading := _HEADING.match(line):
-            title = re.split(r" \[| \((?:all names|L =|E =|singleton|provider side)", heading["title"])[
-                0
-            ].strip()
-            sections.append(Section(f"{page.stem} {heading['id']}", title, {}))
+            title = _TITLE_END.split(heading["title"])[0].strip()
+            if heading["level"] == "##":
+                chapter = f"{page.stem}.md {heading['id']}: {title}"
+            sections.append(Section(f"{page.stem} {heading['id']}", title, {}, chapter))
         elif sections:
             for name in _defined(line, prefix):
                 sections[-1].rows[prefix + name] = {}
@@ -84,7 +88,7 @@ def read(path: Path = REGISTER) -> list[Section]:
     if not path.exists():
         return []
     tables = tomllib.loads(path.read_text(encoding="utf-8"))["section"]
-    return [Section(table["id"], table["title"], table["rows"]) for table in tables]
+    return [Section(table["id"], table["title"], table["rows"], table["chapter"]) for table in tables]
 
 
 def write(sections: list[Section], path: Path = REGISTER) -> None:
@@ -93,13 +97,8 @@ def write(sections: list[Section], path: Path = REGISTER) -> None:
         "# Lists of tests are collected from the markers: python -m tools.requirements --update",
     ]
     for section in sections:
-        lines += [
-            "",
-            "[[section]]",
-            f"id = {_text(section.id)}",
-            f"title = {_text(section.title)}",
-            "[section.rows]",
-        ]
+        lines += ["", "[[section]]", f"id = {_text(section.id)}", f"title = {_text(section.title)}"]
+        lines += [f"chapter = {_text(section.chapter)}", "[section.rows]"]
         lines += [f"{_text(name)} = {_inline(row)}" for name, row in section.rows.items()]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
@@ -122,9 +121,7 @@ def merge(sections: list[Section], register: list[Section]) -> list[Section]:
     """The rows of the register in the specification's order; a requirement without a row gets an empty one."""
     rows = {name: row for section in register for name, row in section.rows.items()}
     return [
-        Section(
-            section.id, section.title, {name: rows.get(name) or {"status": "test"} for name in section.rows}
-        )
+        section._replace(rows={name: rows.get(name) or {"status": "test"} for name in section.rows})
         for section in sections
     ]
 
@@ -214,22 +211,27 @@ def _against(rows: dict[str, Row], record: dict[str, Any]) -> list[str]:
 
 
 def table(register: list[Section]) -> str:
-    """What works, by section of the specification, as a Markdown table."""
-    lines = ["| part of the specification | proven | of | the rest |", "|---|---:|---:|---|"]
-    total = proven = 0
+    """What works, by chapter of the specification, as a Markdown table."""
+    chapters: dict[str, list[Row]] = {}
     for section in register:
-        applies = [row for row in section.rows.values() if row["status"] != "n/a"]
-        tested = [row for row in applies if row["status"] == "test" and row.get("tests")]
-        waits: dict[str, int] = {}
-        for row in applies:
-            issue = row.get("issue") or row.get("later")
-            if issue:
-                waits[issue] = waits.get(issue, 0) + 1
-        rest = ", ".join(f"{issue} ({count})" for issue, count in waits.items())
-        lines.append(f"| {section.id} {section.title} | {len(tested)} | {len(applies)} | {rest} |")
-        total, proven = total + len(applies), proven + len(tested)
-    lines.append(f"| **all** | **{proven}** | **{total}** | |")
+        chapters.setdefault(section.chapter, []).extend(section.rows.values())
+    lines = [
+        "| chapter of the specification | requirements | proven by tests | still to come |",
+        "|---|---:|---:|---|",
+    ]
+    for chapter, rows in chapters.items():
+        lines.append(_line(chapter, rows))
+    lines.append(_line("**all**", [row for rows in chapters.values() for row in rows]))
     return "\n".join(lines)
+
+
+def _line(chapter: str, rows: list[Row]) -> str:
+    """One line of the table. A requirement that a test proves in part is counted there, and named as still to come."""
+    applies = [row for row in rows if row["status"] != "n/a"]
+    proven = sum(1 for row in applies if row["status"] == "test" and row.get("tests"))
+    waits = Counter(row.get("issue") or row.get("later") for row in applies)
+    rest = ", ".join(f"{issue} {count}" for issue, count in waits.items() if issue)
+    return f"| {chapter} | {len(applies)} | {proven} | {rest} |"
 
 
 def with_table(text: str, register: list[Section]) -> str:
@@ -259,7 +261,7 @@ def main(argv: list[str] | None = None) -> int:
             register = merge(specified(), register)
         fill(register, collect())
         write(register)
-    if options.readme and README.exists():
+    if (options.update or options.readme) and README.exists():
         text = README.read_text(encoding="utf-8")
         if (renewed := with_table(text, register)) != text:
             README.write_text(renewed, encoding="utf-8")

@@ -51,7 +51,7 @@ text A-500 in the middle
 
 
 def register(**rows: Row) -> list[Section]:
-    return [Section("calls A", "A title", dict(rows))]
+    return [Section("calls A", "A title", dict(rows), "calls.md A: COM")]
 
 
 def record(
@@ -68,7 +68,9 @@ def _no_specification(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_ids_are_those_that_a_line_defines(tmp_path: Path) -> None:
     (tmp_path / "calls.md").write_text(CALLS)
     (tmp_path / "model.md").write_text(MODEL)
-    found = {section.id: list(section.rows) for section in specified(tmp_path)}
+    sections = specified(tmp_path)
+    assert [section.chapter for section in sections[:2]] == ["calls.md A: COM", "calls.md K: List"]
+    found = {section.id: list(section.rows) for section in sections}
     assert found == {
         "calls A.1": ["calls:A1", "calls:A2"],
         "calls K": ["calls:K1", "calls:J6a"],
@@ -155,10 +157,10 @@ def test_the_readme_table_counts_what_is_proven() -> None:
         A2={"status": "issue", "issue": "events"},
         A3={"status": "n/a", "reason": "x"},
     )
-    assert "| calls A A title | 1 | 2 | events (1) |" in table(rows)
+    assert "| calls.md A: COM | 2 | 1 | events 1 |" in table(rows)
     text = with_table(f"a\n{OPEN}\nold\n{CLOSE}\nb\n", rows)
-    assert text.startswith(f"a\n{OPEN}\n| part")
-    assert text.endswith(f"| **1** | **2** | |\n{CLOSE}\nb\n")
+    assert text.startswith(f"a\n{OPEN}\n| chapter")
+    assert text.endswith(f"| **all** | 2 | 1 | events 1 |\n{CLOSE}\nb\n")
     assert "old" not in text
     assert with_table(text, rows) == text
     assert with_table("no marks", rows) == "no marks"
