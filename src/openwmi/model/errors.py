@@ -33,8 +33,9 @@ class WbemError(WmiError):
     code: int = codes.WBEM_E_FAILED
     hint: str | None = None
 
-    def __new__(cls, code: int | str | None = None, *arguments: Any, **named: Any) -> WbemError:
+    def __new__(cls, *arguments: Any, **named: Any) -> WbemError:
         if cls is WbemError:
+            code = arguments[0] if arguments else named.get("code")
             return super().__new__(_class_of(code if isinstance(code, int) else codes.WBEM_E_FAILED))
         return super().__new__(cls)
 
@@ -49,10 +50,10 @@ class WbemError(WmiError):
         path: str | None = None,
         extended: Instance | None = None,
     ) -> None:
-        if isinstance(code, int):
-            self.code = code & 0xFFFFFFFF
-        elif message is None:
-            message = code
+        if not isinstance(code, int):
+            message = code if message is None else message
+            code = type(self).code
+        self.code = code & 0xFFFFFFFF
         row = describe(self.code)
         self.symbol = row.symbol
         self.message = message or row.text
