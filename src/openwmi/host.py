@@ -8,6 +8,7 @@ import threading
 from typing import TYPE_CHECKING, Final
 
 from openwmi.contract.caller import Caller, unix_sid
+from openwmi.repository.shared import SharedRepository
 from openwmi.service.hosting import Providers
 from openwmi.service.namespaces import Namespaces
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 DEFAULT_NAMESPACE: Final = "root\\cimv2"
 MEMORY: Final = ":memory:"
+STORE: Final = "repository.db"
 # How long a callback that hangs may delay the interpreter's exit, in seconds.
 EXIT_WAIT: Final = 0.5
 
@@ -75,7 +77,8 @@ class ShippedClasses:
             from openwmi.providers import CLASSES
 
             self._superclasses = {
-                name: entry.superclass.lower() if entry.superclass else None for name, entry in CLASSES.items()
+                name: entry.superclass.lower() if entry.superclass else None
+                for name, entry in CLASSES.items()
             }
         return self._superclasses
 
@@ -134,14 +137,18 @@ class SystemClasses:
 class Host:
     """This machine's WMI in this process. The loop starts with the first call that needs one."""
 
-    def __init__(self) -> None:
+    def __init__(self, store: str) -> None:
+        """`store`: the repository file, or MEMORY for one that ends with the process."""
         shipped = ShippedClasses()
 
         def sources(path: str) -> Iterable[ClassSource]:
             return (shipped,) if path == DEFAULT_NAMESPACE else ()
 
         self.providers = Providers(_shipped_provider)
-        self.namespaces = Namespaces(server_name(), self.providers, sources=sources, system=SystemClasses())
+        self.repository = SharedRepository(store)
+        self.namespaces = Namespaces(
+            server_name(), self.providers, self.repository, sources=sources, system=SystemClasses()
+        )
         self.caller = owner()
         self._service: Service | None = None
         self._portal: Portal | None = None
@@ -206,20 +213,26 @@ _provided: list[tuple[str, ClassDeclaration, object]] = []
 _lock = threading.Lock()
 
 
+def store_file(repository: str | None) -> str:
+    """The repository file that a name leads to: a file, a folder that holds one, or the store of OPENWMI_HOME."""
+    if repository == MEMORY:
+        return MEMORY
+    path = os.path.abspath(repository) if repository else home()
+    return path if path.endswith(".db") or os.path.isfile(path) else os.path.join(path, STORE)
+
+
 def local(repository: str | None = None, *, subscriptions: bool = False) -> Host:
     """The running host of a store: one per process and store; ":memory:" is a new one each time."""
+    store = store_file(repository)
     with _lock:
-        key = os.path.abspath(repository) if repository and repository != MEMORY else home()
-        host = None if repository == MEMORY else _hosts.get(key)
+        host = None if store == MEMORY else _hosts.get(store)
         if host is None:
-            host = Host()
+            host = Host(store)
             for namespace, declaration, provider in _provided:
                 _add(host, namespace, declaration, provider)
-            if repository == MEMORY:
-                key = f"{MEMORY}{id(host)}"
             if not _hosts:
                 atexit.register(_shut_all)
-            _hosts[key] = host
+            _hosts[store if store != MEMORY else f"{MEMORY}{id(host)}"] = host
         return host
 
 

@@ -78,11 +78,13 @@ class Connection:
         self, operation: AnyOperation, sink: Sink, flags: int, context: Context | None
     ) -> RunningCall:
         schema = self._space.schema
+        wants_progress = bool(flags & f.WBEM_FLAG_SEND_STATUS)
 
         def finish(fault: BaseException | None, status: int) -> Outcome:
-            return Outcome(status) if fault is None else failed_outcome(as_fault(fault), operation, schema)
+            if fault is not None:
+                return failed_outcome(as_fault(fault), operation, schema)
+            return Outcome(status, execution.text)
 
-        wants_progress = bool(flags & f.WBEM_FLAG_SEND_STATUS)
         call = RunningCall(self._service, sink, identity_of(sink), self.caller.sid, finish=finish)
         execution = Execution(
             self._space,

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from openwmi.contract.services import Sink
 from openwmi.model.errors import error
 from openwmi.model.status import (
-    WBEM_E_INVALID_NAMESPACE,
     WBEM_E_INVALID_PARAMETER,
     WBEM_E_NOT_FOUND,
     WBEM_E_QUOTA_VIOLATION,
@@ -52,10 +51,7 @@ class Service:
         """Log on to a namespace; INVALID_NAMESPACE when it does not exist (A29)."""
         from openwmi.service.connection import Connection
 
-        space = self.namespaces.find(namespace)
-        if space is None:
-            raise error(WBEM_E_INVALID_NAMESPACE, f"there is no namespace {namespace}", namespace=namespace)
-        return Connection(self, space, caller)
+        return Connection(self, self.namespaces.named(namespace), caller)
 
     # The table of operations
 

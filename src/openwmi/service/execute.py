@@ -21,8 +21,10 @@ from openwmi.model.status import (
     WBEM_E_NOT_SUPPORTED,
     WBEM_E_PROVIDER_NOT_CAPABLE,
 )
+from openwmi.service.class_writes import delete_class, put_class
 from openwmi.service.faults import provider_fault
 from openwmi.service.feed import PLANNER, Segment, objects
+from openwmi.service.instance_writes import delete_instance, put_instance
 from openwmi.service.locate import instance_segment
 from openwmi.service.methods import method_segment
 
@@ -39,9 +41,12 @@ _NAME: Final = re.compile(r"[A-Za-z_\u0080-\U0010ffff][\w\u0080-\U0010ffff]*\Z")
 
 
 class Execution:
-    """One operation being carried out: where, for whom, with which flags and context."""
+    """One operation being carried out: where, for whom, with which flags and context.
 
-    __slots__ = ("caller", "context", "flags", "report", "space")
+    text: what a put has to say, once it is done: the path of the stored object.
+    """
+
+    __slots__ = ("caller", "context", "flags", "report", "space", "text")
 
     def __init__(
         self,
@@ -57,6 +62,7 @@ class Execution:
         self.flags = flags
         self.context = context
         self.report = report
+        self.text: str | None = None
 
     def request(
         self, class_: Class, columns: tuple[str, ...], conditions: tuple[Condition, ...] = ()
@@ -68,7 +74,8 @@ class Execution:
 
     def segments(self, operation: ops.AnyOperation) -> Iterator[Segment]:
         """The segments of an operation. Errors that belong to the final status are raised while iterating (B18)."""
-        return _SEGMENTS[type(operation)](self, operation)
+        self.space.namespaces.refresh()
+        yield from _SEGMENTS[type(operation)](self, operation)
 
 
 def checked_language(language: str) -> None:
@@ -143,10 +150,7 @@ def _step(execution: Execution, step: Step) -> Segment:
     class_ = step.class_
     space = execution.space
     if not class_.is_dynamic:
-        columns = step.columns
-        return Segment(
-            lambda: space.static_rows(class_, columns), threads=PLANNER, layout=step.layout, run=step.run
-        )
+        return _static_step(space, step)
     hosted = space.providers.of(class_)
     request = execution.request(class_, step.columns, tuple(Condition(*c) for c in step.conditions))
     instance, instances = hosted.role("instance"), hosted.role("instances")
@@ -173,6 +177,28 @@ def _step(execution: Execution, step: Step) -> Segment:
     )
 
 
+def _static_step(space: Namespace, step: Step) -> Segment:
+    """One static class of a plan. Whole instances travel as they are stored, projections as rows."""
+    class_ = step.class_
+    names = class_.layout.names
+    positions = [class_.layout.index[name.lower()] for name in step.columns]
+    whole = step.layout.names == names and step.layout.shown is None
+
+    def instances() -> Iterator[Any]:
+        for instance in space.static_instances(class_, step.conditions):
+            values = instance.values_
+            row = values if step.columns == names else tuple([values[position] for position in positions])
+            if whole:
+                if next(iter(step.run((row,))), None) is not None:
+                    yield instance
+            else:
+                yield row
+
+    if whole:
+        return Segment(instances, threads=PLANNER)
+    return Segment(instances, threads=PLANNER, layout=step.layout, run=step.run)
+
+
 def _looked_up(row: Any) -> Any:
     """A key look-up's answer as rows; an async provider's answer as an awaitable of rows."""
     if hasattr(row, "__await__"):
@@ -189,12 +215,31 @@ def _method(execution: Execution, operation: ops.ExecMethod) -> Iterator[Segment
     yield from method_segment(execution, operation)
 
 
-def _write(execution: Execution, operation: ops.AnyOperation) -> Iterator[Segment]:
-    """Writes come with the repository; until then they say so instead of pretending."""
-    name = ops.described(operation).method
-    yield _refusal(
-        error(WBEM_E_NOT_SUPPORTED, f"{name}: this service keeps no static classes or instances yet")
-    )
+def _put_class(execution: Execution, operation: ops.PutClass) -> Iterator[Segment]:
+    yield _write(execution, lambda: put_class(execution.space, operation.object, execution.flags))
+
+
+def _delete_class(execution: Execution, operation: ops.DeleteClass) -> Iterator[Segment]:
+    yield _write(execution, lambda: delete_class(execution.space, operation.name))
+
+
+def _put_instance(execution: Execution, operation: ops.PutInstance) -> Iterator[Segment]:
+    yield _write(execution, lambda: put_instance(execution, operation.object))
+
+
+def _delete_instance(execution: Execution, operation: ops.DeleteInstance) -> Iterator[Segment]:
+    yield _write(execution, lambda: delete_instance(execution, operation.path))
+
+
+def _write(execution: Execution, write: Callable[[], str | None]) -> Segment:
+    """A segment without objects that writes; the path of what was stored goes into the final status (B28, B29)."""
+
+    def written() -> tuple[()]:
+        execution.text = write()
+        execution.space.namespaces.refresh()
+        return ()
+
+    return Segment(written, threads=PLANNER)
 
 
 def _notify(execution: Execution, operation: ops.ExecNotificationQuery) -> Iterator[Segment]:
@@ -234,8 +279,8 @@ _SEGMENTS: Final[dict[type, Callable[[Execution, Any], Iterator[Segment]]]] = {
     ops.ExecQuery: _query,
     ops.ExecMethod: _method,
     ops.ExecNotificationQuery: _notify,
-    ops.PutClass: _write,
-    ops.DeleteClass: _write,
-    ops.PutInstance: _write,
-    ops.DeleteInstance: _write,
+    ops.PutClass: _put_class,
+    ops.DeleteClass: _delete_class,
+    ops.PutInstance: _put_instance,
+    ops.DeleteInstance: _delete_instance,
 }

@@ -243,12 +243,12 @@ class Feed:
         if reader is None:
             return
         failures = self._failures
-        if exception is None and failures:
+        if failures:
             # Some of several sources failed: what the others gave stands, and the status says that it is not all.
-            if self._tried > 1 and self._delivered:
+            if exception is None and self._tried > 1 and self._delivered:
                 reader.on_end(None, WBEM_S_PARTIAL_RESULTS)
                 return
-            exception = failures[0]
+            exception = failures[0]  # also of what came after it: "not found" where the look-up failed
         reader.on_end(exception, 0)
 
     def _on_async(self, answer: Any) -> None:

@@ -178,7 +178,7 @@ def lookup_segment(
             yield box[-1]
 
     if not class_.is_dynamic:
-        return Segment(lambda: space.static_get(class_, target.keys, columns), threads=PLANNER, run=made)
+        return Segment(lambda: _stored(space, class_, target.keys, box), threads=PLANNER)
     hosted = space.providers.of(class_)
     request = execution.request(class_, columns)
     return Segment(
@@ -189,6 +189,13 @@ def lookup_segment(
         request=request,
         blocking=hosted.blocking,
     )
+
+
+def _stored(space: Namespace, class_: Class, keys: dict[str, object], box: list[Instance]) -> list[Instance]:
+    found = space.static_instance(class_, keys)
+    if found is not None:
+        box.append(found)
+    return list(box)
 
 
 def _spread(names: tuple[str, ...], columns: tuple[str, ...]) -> Any:

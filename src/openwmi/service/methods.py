@@ -91,8 +91,7 @@ def _found(execution: Execution, target: Target, found: list[Instance]) -> Itera
             failure = failure or reason
             continue
         run = segment.run
-        assert run is not None
-        segment.run = lambda rows, run=run: _swallowed(run(rows))
+        segment.run = lambda rows, run=run: _swallowed(rows if run is None else run(rows))
         yield segment
         if found:
             return

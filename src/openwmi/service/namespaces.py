@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from openwmi.contract.flags import MAX_NAMESPACE
 from openwmi.model.errors import error
-from openwmi.model.status import WBEM_E_INVALID_NAMESPACE, WBEM_E_QUOTA_VIOLATION
+from openwmi.model.status import (
+    WBEM_E_INVALID_NAMESPACE,
+    WBEM_E_INVALID_OPERATION,
+    WBEM_E_QUOTA_VIOLATION,
+)
 from openwmi.service.schema import DeclaredClasses, Schema
+from openwmi.service.stored import StoredClasses, ident_of, is_indexed, root_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from openwmi.model.classes import Class
+    from openwmi.model.instances import Instance
+    from openwmi.repository.repository import Change
+    from openwmi.repository.shared import SharedRepository
     from openwmi.service.hosting import Providers
     from openwmi.service.schema import ClassSource
 
@@ -40,7 +48,7 @@ _COMPONENT: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,254}\Z")
 class Namespace:
     """One namespace: its schema, and the namespaces and providers of the whole service."""
 
-    __slots__ = ("namespaces", "path", "provided", "providers", "schema")
+    __slots__ = ("namespaces", "path", "provided", "providers", "schema", "stored")
 
     def __init__(
         self,
@@ -55,7 +63,8 @@ class Namespace:
         self.namespaces = namespaces
         self.providers = providers
         self.provided = DeclaredClasses()
-        self.schema = Schema(path, namespaces.server, (self.provided, *sources), system)
+        self.stored = StoredClasses(namespaces.repository, path)
+        self.schema = Schema(path, namespaces.server, (self.provided, self.stored, *sources), system)
 
     @property
     def server(self) -> str:
@@ -65,29 +74,37 @@ class Namespace:
         """The names of the namespaces right below this one."""
         return self.namespaces.children(self.path)
 
-    def static_rows(self, class_: Class, columns: tuple[str, ...]) -> Iterator[tuple[object, ...]]:
-        """The instances of a static class. Of these the tree itself holds one: __NAMESPACE (B-01)."""
+    def static_instances(
+        self, class_: Class, conditions: Sequence[tuple[str, str, Any]] = ()
+    ) -> Iterator[Instance]:
+        """The instances of a static class. The tree itself holds those of one class: __NAMESPACE (B-01).
+
+        conditions: (property, operator, value); equality of an indexed property is left to the store's index.
+        """
         if class_.name.lower() == "__namespace":
             for name in self.children():
-                yield tuple(name if column.lower() == "name" else None for column in columns)
+                yield class_.spawn({"Name": name})
+            return
+        equal = [
+            (name, value)
+            for name, operator, value in conditions
+            if operator == "=" and value is not None and is_indexed(class_, name)
+        ]
+        yield from self.namespaces.repository.instances(self.path, class_, self.schema.find_class, equal)
 
-    def static_get(
-        self, class_: Class, keys: Mapping[str, object], columns: tuple[str, ...]
-    ) -> Iterator[tuple[object, ...]]:
-        """The instance of a static class that has these keys, or nothing."""
-        wanted = {name.lower(): value for name, value in keys.items()}
-        read = tuple(dict.fromkeys((*columns, *class_.keys)))
-        for row in self.static_rows(class_, read):
-            values = {name.lower(): value for name, value in zip(read, row, strict=True)}
-            if all(_same(values[name], value) for name, value in wanted.items()):
-                yield row[: len(columns)]
-
-
-def _same(left: object, right: object) -> bool:
-    """Key values compare without regard to case (A-175)."""
-    if isinstance(left, str) and isinstance(right, str):
-        return left.upper() == right.upper()
-    return left == right
+    def static_instance(self, class_: Class, keys: Mapping[str, object]) -> Instance | None:
+        """The instance of exactly this static class that has these keys."""
+        if class_.name.lower() == "__namespace":
+            wanted = str(keys["Name"]).lower()
+            return next(
+                (one for one in self.static_instances(class_) if one.raw_("Name").lower() == wanted), None
+            )
+        ident = ident_of(class_, keys)
+        if ident is None:
+            return None
+        return self.namespaces.repository.instance(
+            self.path, class_, self.schema.find_class, root=root_of(class_), ident=ident
+        )
 
 
 def normalised(path: str) -> str:
@@ -103,24 +120,36 @@ def normalised(path: str) -> str:
 class Namespaces:
     """All namespaces of a service. Reading is safe from any thread."""
 
-    __slots__ = ("_providers", "_sources", "_spaces", "_system", "server")
+    __slots__ = ("_loaded", "_providers", "_sources", "_spaces", "_system", "repository", "server")
 
     def __init__(
         self,
         server: str,
         providers: Providers,
+        repository: SharedRepository,
         *,
         sources: Callable[[str], Iterable[ClassSource]] = lambda path: (),
         system: ClassSource | None = None,
         standard: Iterable[str] = STANDARD,
     ) -> None:
         self.server = server
+        self.repository = repository
         self._providers = providers
         self._sources = sources
         self._system = system
         self._spaces: dict[str, Namespace] = {}
+        self._loaded = False
         for path in standard:
             self.add(path)
+        repository.listen(self._on_change)
+
+    def refresh(self) -> None:
+        """Take in what this or another process has committed to the store; done before every operation."""
+        self.repository.refresh()
+        if not self._loaded and self.repository.existing is not None:
+            self._loaded = True
+            for path in self.repository.namespaces():
+                self.add(path)
 
     def find(self, path: str) -> Namespace | None:
         """The namespace of that path in any case and with either slash, or None."""
@@ -128,13 +157,14 @@ class Namespaces:
 
     def named(self, path: str) -> Namespace:
         """The namespace of that path; INVALID_NAMESPACE when there is none."""
+        self.refresh()
         found = self.find(path)
         if found is None:
             raise error(WBEM_E_INVALID_NAMESPACE, f"there is no namespace {path}", namespace=path)
         return found
 
     def add(self, path: str) -> Namespace:
-        """Make a namespace and those above it; an existing one is returned as it is."""
+        """Take a namespace and those above it into the tree; an existing one is returned as it is."""
         path = normalised(path)
         parent, _, _ = path.rpartition("\\")
         if parent and parent.lower() not in self._spaces:
@@ -147,9 +177,41 @@ class Namespaces:
             self._spaces[path.lower()] = found
         return found
 
+    def create(self, path: str) -> None:
+        """Make a namespace that stays."""
+        self.repository.opened().add_namespace(normalised(path))
+        self.refresh()
+        self.add(path)
+
+    def delete(self, path: str) -> None:
+        """Remove a namespace with everything in it and below it; those of the system stay."""
+        path = normalised(path)
+        kept = [one for one in STANDARD if f"{one}\\".lower().startswith(f"{path}\\".lower())]
+        if kept:
+            raise error(WBEM_E_INVALID_OPERATION, f"{kept[0]} comes with the system", namespace=path)
+        self.repository.opened().delete_namespace(path)
+        self.refresh()
+        self._remove(path)
+
     def children(self, path: str) -> Iterator[str]:
         """The names of the namespaces right below a path, in stored case."""
         prefix = path.lower() + "\\"
         for key, space in list(self._spaces.items()):
             if key.startswith(prefix) and "\\" not in key[len(prefix) :]:
                 yield space.path[len(prefix) :]
+
+    def _remove(self, path: str) -> None:
+        prefix = path.lower() + "\\"
+        for key in [key for key in self._spaces if f"{key}\\".startswith(prefix)]:
+            self._spaces.pop(key, None)
+
+    def _on_change(self, change: Change) -> None:
+        if change.kind == "namespace+":
+            self.add(change.namespace)
+        elif change.kind == "namespace-":
+            self._remove(change.namespace)
+        elif change.kind.startswith("class"):
+            space = self._spaces.get(change.namespace.lower())
+            if space is not None:
+                space.stored.changed()
+                space.schema.forget(change.class_name)

@@ -110,7 +110,7 @@ class OneShot:
                 else:
                     raise failures[0]
         except Exception as failure:  # noqa: BLE001 - a provider may raise anything
-            raise self._explained(failure, operation) from None
+            raise self._explained(failures[0] if failures else failure, operation) from None
 
     def _explained(self, failure: Exception, operation: ops.AnyOperation) -> WbemError:
         fault = as_fault(failure)

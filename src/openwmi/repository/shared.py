@@ -1,0 +1,117 @@
+"""A repository that comes into being with its first write, and what has changed in it since one last looked."""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from openwmi.model.classes import Class, ClassDeclaration
+    from openwmi.model.instances import Instance
+    from openwmi.repository.repository import Change, Repository
+
+MEMORY = ":memory:"
+
+
+class SharedRepository:
+    """One process's view of a store that others may write too.
+
+    A store that has no file yet is empty, and stays unopened (a query on a fresh machine loads no database code) until
+    something is written to it, by this process or another one.
+    """
+
+    __slots__ = ("_listeners", "_lock", "_repository", "_seen", "path")
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._repository: Repository | None = None
+        self._lock = threading.RLock()
+        self._seen = 0
+        self._listeners: list[Callable[[Change], None]] = []
+
+    @property
+    def existing(self) -> Repository | None:
+        """The repository, if there is one to read."""
+        if self._repository is None and self.path != MEMORY and os.path.exists(self.path):
+            self.opened()
+        return self._repository
+
+    def opened(self) -> Repository:
+        """The repository, made when it is not there."""
+        with self._lock:
+            if self._repository is None:
+                from openwmi.repository.repository import Repository
+
+                self._repository = Repository(self.path)
+                self._seen = self._repository.last_change()
+            return self._repository
+
+    def listen(self, listener: Callable[[Change], None]) -> None:
+        """Hear of every change from now on, from every process, when `refresh` finds it."""
+        self._listeners.append(listener)
+
+    def refresh(self) -> bool:
+        """Pass on what anybody has committed since the last look. True when this look opened the store."""
+        fresh = self._repository is None
+        repository = self.existing
+        if repository is None:
+            return False
+        if repository.last_change() != self._seen:
+            with self._lock:
+                while changes := repository.changes(self._seen):
+                    for change in changes:
+                        for listener in self._listeners:
+                            listener(change)
+                    self._seen = changes[-1].sequence
+        return fresh
+
+    def close(self) -> None:
+        with self._lock:
+            if self._repository is not None:
+                self._repository.store.close()
+                self._repository = None
+
+    # Reading, where an absent store is an empty one
+
+    def namespaces(self) -> list[str]:
+        repository = self.existing
+        return repository.namespaces() if repository is not None else []
+
+    def superclasses(self, namespace: str) -> Mapping[str, str | None]:
+        repository = self.existing
+        return repository.superclasses(namespace) if repository is not None else {}
+
+    def declaration(self, namespace: str, name: str) -> ClassDeclaration | None:
+        repository = self.existing
+        return repository.declaration(namespace, name) if repository is not None else None
+
+    def instances(
+        self,
+        namespace: str,
+        class_: Class,
+        find: Callable[[str], Class | None],
+        conditions: Sequence[tuple[str, Any]] = (),
+    ) -> Iterator[Instance]:
+        repository = self.existing
+        return (
+            repository.instances(namespace, class_, find, conditions) if repository is not None else iter(())
+        )
+
+    def instance(
+        self, namespace: str, class_: Class, find: Callable[[str], Class | None], *, root: str, ident: str
+    ) -> Instance | None:
+        repository = self.existing
+        if repository is None:
+            return None
+        return repository.instance(namespace, class_, find, root=root, ident=ident)
+
+    def class_of(self, namespace: str, *, root: str, ident: str) -> str | None:
+        repository = self.existing
+        return repository.class_of(namespace, root=root, ident=ident) if repository is not None else None
+
+    def has_instances(self, namespace: str, class_names: Sequence[str]) -> bool:
+        repository = self.existing
+        return repository is not None and repository.has_instances(namespace, class_names)

@@ -1,0 +1,264 @@
+"""PutInstance and DeleteInstance: static instances in the repository, dynamic ones through their providers
+(calls.md B.10, B.11; model.md A12, A13)."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Any, Final
+
+from openwmi.contract import flags as f
+from openwmi.model.cimtypes import CimType
+from openwmi.model.errors import WbemError, error
+from openwmi.model.instances import Instance
+from openwmi.model.status import (
+    WBEM_E_ALREADY_EXISTS,
+    WBEM_E_ILLEGAL_NULL,
+    WBEM_E_INVALID_CLASS,
+    WBEM_E_INVALID_CONTEXT,
+    WBEM_E_INVALID_NAMESPACE,
+    WBEM_E_INVALID_OBJECT,
+    WBEM_E_INVALID_OBJECT_PATH,
+    WBEM_E_INVALID_OPERATION,
+    WBEM_E_INVALID_PROPERTY,
+    WBEM_E_NO_KEY,
+    WBEM_E_NOT_FOUND,
+    WBEM_E_PROVIDER_NOT_CAPABLE,
+)
+from openwmi.model.values import coerce
+from openwmi.service.faults import provider_fault
+from openwmi.service.locate import checked_path, target_of
+from openwmi.service.stored import ident_of, indexed_values, keys_of, root_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from openwmi.contract.context import Context
+    from openwmi.model.classes import Class
+    from openwmi.service.execute import Execution
+    from openwmi.service.namespaces import Namespace
+
+NAMESPACE_CLASS: Final = "__namespace"
+
+
+def put_instance(execution: Execution, given: object) -> str:
+    """Store an instance; its relative path, which is the only way to learn a generated key (A-262)."""
+    if not isinstance(given, Instance):
+        raise error(WBEM_E_INVALID_OBJECT, "PutInstance takes an instance, not a class")
+    space = execution.space
+    class_ = space.schema.find_class(given.classname_)
+    if class_ is None:
+        raise error(
+            WBEM_E_INVALID_CLASS,
+            f"there is no class {given.classname_} in {space.path}",
+            parameter=given.classname_,
+        )
+    if class_.is_abstract or class_.qualifiers.truth("amendment"):
+        raise error(WBEM_E_INVALID_OPERATION, f"class {class_.name} has no instances", parameter=class_.name)
+    instance = _fitted(class_, given)
+    if class_.is_dynamic:
+        return _put_dynamic(execution, class_, instance)
+    if class_.name.lower() == NAMESPACE_CLASS:
+        return _put_namespace(space, instance, execution.flags)
+    return _put_static(space, class_, instance, execution.flags, execution.context)
+
+
+def _fitted(class_: Class, given: Instance) -> Instance:
+    """The instance in the shape that the class has now, its values checked."""
+    layout = class_.layout
+    source = given.layout_
+    unknown = [name for name in source.index if name not in layout.index]
+    if unknown:
+        raise error(
+            WBEM_E_INVALID_PROPERTY, f"class {class_.name} has no property {unknown[0]}", parameter=unknown[0]
+        )
+    values: list[Any] = []
+    defaults = 0
+    for position, one in enumerate(class_.properties.values()):
+        place = source.index.get(one.name.lower())
+        if place is None:
+            values.append(one.default)
+            defaults |= 1 << position
+        else:
+            values.append(coerce(given.values_[place], one.type, name=one.name, reference=one.reference))
+            defaults |= (given.defaults_ >> place & 1) << position
+    return Instance(layout, tuple(values), defaults, given.extras_)
+
+
+def _put_static(
+    space: Namespace, class_: Class, instance: Instance, flags: int, context: Context | None
+) -> str:
+    if not class_.keys and not class_.is_singleton:
+        raise error(WBEM_E_NO_KEY, f"class {class_.name} has no key", parameter=class_.name)
+    repository = space.namespaces.repository.opened()
+    with repository.store.writing():
+        space.namespaces.refresh()
+        instance = _with_generated_key(class_, instance)
+        root = root_of(class_)
+        ident = ident_of(class_, keys_of(instance))
+        assert ident is not None
+        there = repository.class_of(space.path, root=root, ident=ident)
+        path = instance.relpath_ or class_.name
+        _check_presence(path, present=there is not None, flags=flags)
+        if there is not None and there != class_.name.lower():
+            message = f"{path}: the key belongs to an instance of {there}"
+            raise error(WBEM_E_ALREADY_EXISTS, message, path=path)
+        if context is not None and context.lookup("__PUT_EXTENSIONS"):
+            old = repository.instance(space.path, class_, space.schema.find_class, root=root, ident=ident)
+            instance = _partly(class_, old, instance, flags, context)
+        _check_nulls(class_, instance)
+        repository.put_instance(
+            space.path, instance, root=root, ident=ident, indexed=indexed_values(class_, instance)
+        )
+        return path
+
+
+def _check_presence(path: str, *, present: bool, flags: int) -> None:
+    if present and flags & f.WBEM_FLAG_CREATE_ONLY:
+        raise error(WBEM_E_ALREADY_EXISTS, f"{path} exists already", path=path)
+    if not present and flags & f.WBEM_FLAG_UPDATE_ONLY:
+        raise error(WBEM_E_NOT_FOUND, f"there is no {path} to update", path=path)
+
+
+def _with_generated_key(class_: Class, instance: Instance) -> Instance:
+    """A single string key that is NULL becomes a GUID (A-092, B65); any other NULL key is ILLEGAL_NULL."""
+    keys = keys_of(instance)
+    missing = [name for name, value in keys.items() if value is None]
+    if not missing:
+        return instance
+    first = class_.property(missing[0])
+    if len(keys) == 1 and first is not None and first.type == CimType.STRING:
+        digits = secrets.token_hex(16).upper()
+        parts = (digits[:8], digits[8:12], "4" + digits[13:16], "8" + digits[17:20], digits[20:])
+        return instance.with_({missing[0]: "{" + "-".join(parts) + "}"})
+    raise error(WBEM_E_ILLEGAL_NULL, f"{class_.name}: key {missing[0]} is NULL", parameter=missing[0])
+
+
+def _check_nulls(class_: Class, instance: Instance) -> None:
+    for one, value in zip(class_.properties.values(), instance.values_, strict=True):
+        if value is None and one.qualifiers.truth("not_null"):
+            raise error(WBEM_E_ILLEGAL_NULL, f"{class_.name}.{one.name} must not be NULL", parameter=one.name)
+
+
+def _partly(class_: Class, old: Instance | None, new: Instance, flags: int, context: Context) -> Instance:
+    """The old instance with what a partial put names (A-290, A-291, B69, B70)."""
+    if not flags & f.WBEM_FLAG_UPDATE_ONLY:
+        raise error(WBEM_E_INVALID_CONTEXT, "a partial put needs WBEM_FLAG_UPDATE_ONLY")
+    assert old is not None  # UPDATE_ONLY has found it
+    listed = context.lookup("__PUT_EXT_PROPERTIES")
+    if listed is not None and not isinstance(listed, (list, tuple)):
+        raise error(WBEM_E_INVALID_CONTEXT, "__PUT_EXT_PROPERTIES must be an array of names")
+    strict = bool(context.lookup("__PUT_EXT_STRICT_NULLS"))
+    names = [str(name) for name in listed] if listed is not None else list(class_.layout.names)
+    changes: dict[str, Any] = {}
+    for name in names:
+        if name.lower() not in class_.layout.index:
+            raise error(WBEM_E_INVALID_CONTEXT, f"class {class_.name} has no property {name}", parameter=name)
+        value = new.raw_(name)
+        if value is not None or (strict and listed is not None):
+            changes[name] = value
+    return old.with_(changes)
+
+
+# Namespaces are instances of __NAMESPACE in their parent (B-01)
+
+
+def _put_namespace(space: Namespace, instance: Instance, flags: int) -> str:
+    name = instance.raw_("Name")
+    if not isinstance(name, str):
+        raise error(WBEM_E_ILLEGAL_NULL, "a namespace needs a name", parameter="Name")
+    if "\\" in name or "/" in name:
+        raise error(WBEM_E_INVALID_NAMESPACE, f"not the name of one namespace: {name}", parameter=name)
+    path = instance.relpath_ or ""
+    child = f"{space.path}\\{name}"
+    _check_presence(path, present=space.namespaces.find(child) is not None, flags=flags)
+    space.namespaces.create(child)
+    return path
+
+
+def _delete_namespace(space: Namespace, name: str, path: str) -> None:
+    child = f"{space.path}\\{name}"
+    if space.namespaces.find(child) is None:
+        raise error(WBEM_E_NOT_FOUND, f"there is no {path}", path=path)
+    space.namespaces.delete(child)
+
+
+# Deleting
+
+
+def delete_instance(execution: Execution, text: str) -> None:
+    """Remove the instance a path names (B72); a class path is INVALID_OBJECT_PATH (A-264)."""
+    space = execution.space
+    path = checked_path(space, text)
+    if not path.is_instance:
+        raise error(WBEM_E_INVALID_OBJECT_PATH, f"{text} names a class, not an instance", path=text)
+    target = target_of(space, path, text)
+    class_ = target.class_
+    if class_.is_dynamic:
+        _delete_dynamic(execution, class_, target.keys, text)
+        return
+    if class_.name.lower() == NAMESPACE_CLASS:
+        _delete_namespace(space, str(target.keys["Name"]), text)
+        return
+    repository = space.namespaces.repository.opened()
+    with repository.store.writing():
+        root, ident = root_of(class_), ident_of(class_, target.keys)
+        there = repository.class_of(space.path, root=root, ident=ident or "")
+        actual = space.schema.find_class(there) if there is not None else None
+        if actual is None or ident is None or not actual.inherits_from(class_.name):
+            raise error(WBEM_E_NOT_FOUND, f"there is no {text}", path=text)
+        repository.delete_instance(space.path, actual.name, root=root, ident=ident)
+
+
+# Dynamic classes
+
+
+def _providers(execution: Execution, class_: Class, role: str) -> Iterator[tuple[Class, Any, str]]:
+    """The providers along the inheritance line that play a role, base class first (B67, A-260)."""
+    schema = execution.space.schema
+    for name in (*reversed(class_.derivation), class_.name):
+        above = schema.class_named(name)
+        if above.is_dynamic and not above.is_abstract:
+            hosted = execution.space.providers.of(above)
+            if (function := hosted.role(role)) is not None:
+                yield above, function, hosted.name
+
+
+def _each(execution: Execution, class_: Class, role: str, *arguments: Any) -> None:
+    found = list(_providers(execution, class_, role))
+    if not found:
+        raise error(
+            WBEM_E_PROVIDER_NOT_CAPABLE,
+            f"the provider of {class_.name} does not support {'PutInstance' if role == 'put' else 'DeleteInstance'}",
+            parameter=class_.name,
+        )
+    for above, function, name in found:
+        try:
+            answer = function(execution.request(above, above.layout.names), *arguments)
+            if hasattr(answer, "__await__"):
+                _waited(answer)
+        except Exception as failure:  # noqa: BLE001 - a provider may raise anything
+            raise provider_fault(failure, name, above.name) from None
+
+
+def _waited(answer: Any) -> None:
+    """Run an asynchronous provider's write to its end on this worker thread."""
+    import asyncio
+
+    async def wait() -> None:
+        await answer
+
+    asyncio.run(wait())
+
+
+def _put_dynamic(execution: Execution, class_: Class, instance: Instance) -> str:
+    _check_nulls(class_, instance)
+    _each(execution, class_, "put", instance, execution.flags)
+    return instance.relpath_ or class_.name
+
+
+def _delete_dynamic(execution: Execution, class_: Class, keys: dict[str, Any], text: str) -> None:
+    try:
+        _each(execution, class_, "delete", keys)
+    except WbemError as reason:
+        reason.path = reason.path or text
+        raise
