@@ -126,22 +126,26 @@ def merge(sections: list[Section], register: list[Section]) -> list[Section]:
     ]
 
 
-def fill(register: list[Section], collected: dict[str, list[str]]) -> None:
-    """Put the collected tests into the rows. A row that waited for an issue and has a test now keeps the
-    issue under `later`: strike it out by hand when nothing is missing."""
+def fill(register: list[Section], collected: dict[str, list[str]], broken: tuple[str, ...] = ()) -> None:
+    """Put the collected tests into the rows; those of paths that are broken just now stay as they are.
+
+    A row that waited for an issue and has a test now keeps the issue under `later`: strike it out by hand when
+    nothing is missing.
+    """
     for section in register:
         for name, row in section.rows.items():
-            tests = collected.get(name, [])
+            kept = (test for test in row.get("tests", ()) if broken and test.startswith(broken))
+            tests = sorted({*collected.get(name, ()), *kept})
             if tests and row["status"] == "issue":
                 row["status"], row["later"] = "test", row.pop("issue")
             elif not tests and row["status"] == "test" and "later" in row:
                 row["status"], row["issue"] = "issue", row.pop("later")
             if row["status"] == "test":
-                row["tests"] = sorted(tests)
+                row["tests"] = tests
 
 
-def collect() -> dict[str, list[str]]:
-    """The markers of the test tree: requirement ID to tests. Modules that cannot be imported are named on stderr."""
+def collect() -> tuple[dict[str, list[str]], tuple[str, ...]]:
+    """The markers of the test tree, requirement ID to tests; and the paths that could not be imported."""
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder, "record.json")
         done = subprocess.run(
@@ -152,11 +156,10 @@ def collect() -> dict[str, list[str]]:
             text=True,
             check=False,
         )
-        for line in done.stdout.splitlines():
-            if line.startswith("ERROR"):
-                print(line, file=sys.stderr)
-        collected: dict[str, list[str]] = json.loads(target.read_text(encoding="utf-8"))["collected"]
-        return collected
+        broken = re.findall(r"^ERROR (\S+)", done.stdout, re.MULTILINE)
+        for path in broken:
+            print(f"{path} cannot be imported: its rows stay as they are", file=sys.stderr)
+        return json.loads(target.read_text(encoding="utf-8"))["collected"], tuple(broken)
 
 
 # Checking -----------------------------------------------------------------------------------------------------
@@ -259,7 +262,7 @@ def main(argv: list[str] | None = None) -> int:
     if options.update:
         if SPECIFICATION.is_dir():
             register = merge(specified(), register)
-        fill(register, collect())
+        fill(register, *collect())
         write(register)
     if (options.update or options.readme) and README.exists():
         text = README.read_text(encoding="utf-8")

@@ -111,6 +111,12 @@ def test_collected_markers_fill_rows_and_a_waiting_row_keeps_its_issue() -> None
     assert rows[0].rows["A2"]["issue"] == "events"
 
 
+def test_what_cannot_be_imported_just_now_keeps_its_rows() -> None:
+    rows = register(A1={"status": "test", "tests": ["tests/com/x.py::a", "tests/wql/y.py::b"]})
+    fill(rows, {}, ("tests/com",))
+    assert rows[0].rows["A1"]["tests"] == ["tests/com/x.py::a"]
+
+
 def test_a_new_requirement_gets_a_row_and_a_removed_one_loses_it() -> None:
     old = register(A1={"status": "issue", "issue": "x"}, A9={"status": "test"})
     new = merge(register(A1={}, A2={}), old)
