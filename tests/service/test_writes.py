@@ -142,6 +142,8 @@ def test_force_makes_conflicting_qualifiers_give_way(running: Running, fresh_nam
     assert put(running, f'class {below} : {name} {{ [Units("mine"): ToSubClass] string P; }};') == 0
     fixed = f'class {name} {{ [key] string K; [Units("theirs"): ToSubClass DisableOverride] string P; }};'
     assert put(running, fixed, f.WBEM_FLAG_UPDATE_SAFE_MODE) == s.WBEM_E_UPDATE_OVERRIDE_NOT_ALLOWED
+    assert put(running, fixed, f.WBEM_FLAG_UPDATE_FORCE_MODE) == 0
+    assert stored_class(running, below).properties["p"].qualifiers.value("Units") == "theirs"
 
 
 @pytest.mark.req("A-256")

@@ -8,7 +8,7 @@ from openwmi.contract import flags as f
 from openwmi.model.classes import Class, ClassDeclaration, derive
 from openwmi.model.errors import WbemError, error
 from openwmi.model.names import check_class_name
-from openwmi.model.qualifiers import AMENDED, TO_INSTANCE, TO_SUBCLASS, QualifierSet
+from openwmi.model.qualifiers import AMENDED, NOT_OVERRIDABLE, TO_INSTANCE, TO_SUBCLASS, QualifierSet
 from openwmi.model.status import (
     WBEM_E_ALREADY_EXISTS,
     WBEM_E_CANNOT_BE_KEY,
@@ -122,14 +122,18 @@ def _update(
     names = [existing.name, *(child.name for child in children)]
     has_instances = space.namespaces.repository.has_instances(space.path, names)
     if not _only_unimportant(before, declaration):
-        _check_update(existing, fresh, children, has_instances=has_instances, flags=flags)
+        for changed in _check_update(existing, fresh, children, has_instances=has_instances, flags=flags):
+            _store(space, changed)
     _store(space, declaration)
 
 
 def _check_update(
     existing: Class, fresh: Class, children: list[Class], *, has_instances: bool, flags: int
-) -> None:
-    """Whether the update mode allows a change that matters (A-252..A-255)."""
+) -> list[ClassDeclaration]:
+    """Raise unless the update mode allows a change that matters (A-252..A-255).
+
+    The subclasses that force mode has made give way are returned: they are to be stored too.
+    """
     mode = flags & f.WBEM_MASK_UPDATE_MODE
     name = existing.name
     if mode == f.WBEM_FLAG_UPDATE_COMPATIBLE and children:
@@ -152,6 +156,11 @@ def _check_update(
             message = f"subclass {child.name} has a property {clash.pop()} of its own"
             raise error(WBEM_E_UPDATE_TYPE_MISMATCH, message, parameter=child.name)
         derived[child.name.lower()] = _rederived(child, above, force=mode == f.WBEM_FLAG_UPDATE_FORCE_MODE)
+    return [
+        derived[child.name.lower()].declaration
+        for child in children
+        if derived[child.name.lower()].declaration != child.declaration
+    ]
 
 
 def _rederived(child: Class, above: Class, *, force: bool) -> Class:
@@ -238,7 +247,7 @@ def _propagating(qualifiers: QualifierSet) -> QualifierSet:
         or (
             one.flavor & (TO_SUBCLASS | TO_INSTANCE)
             and not one.flavor & AMENDED
-            and one.name.lower() not in _INFORMING
+            and (one.flavor & NOT_OVERRIDABLE or one.name.lower() not in _INFORMING)
         )
     )
 

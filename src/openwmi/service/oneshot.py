@@ -112,7 +112,7 @@ class OneShot:
         except Exception as failure:  # noqa: BLE001 - a provider may raise anything
             raise self._explained(failures[0] if failures else failure, operation) from None
 
-    def _explained(self, failure: Exception, operation: ops.AnyOperation) -> WbemError:
+    def _explained(self, failure: BaseException, operation: ops.AnyOperation) -> WbemError:
         fault = as_fault(failure)
         fault.operation = fault.operation or ops.described(operation).method
         fault.parameter = fault.parameter or ops.parameter_info(operation)
