@@ -194,9 +194,12 @@ class Instance:
         path = self.relpath_
         if path is not None:
             return f"<{path}>"
-        shown = ", ".join([f"{name}={value!r:.60}" for name, value in list(self.items_())[:4]])
+        shown = [
+            f"{name}={brief(value)}"
+            for name, value in zip(self.layout_.names[:4], self.values_, strict=False)
+        ]
         more = ", ..." if len(self.values_) > 4 else ""
-        return f"<{self.layout_.class_name} {shown}{more}>"
+        return f"<{self.layout_.class_name} {', '.join(shown)}{more}>"
 
     def __dir__(self) -> list[str]:
         return [*object.__dir__(self), *self.layout_.names]
@@ -210,6 +213,20 @@ class Instance:
     def _absent(self, name: str) -> str:
         near = nearest(name, self.layout_.names)
         return f"{self.layout_.class_name} has no property {name}{f'; did you mean {near}?' if near else ''}"
+
+
+def brief(value: object) -> str:
+    """A raw value in at most some 60 characters; embedded objects by their class, so that no depth is too deep."""
+    if isinstance(value, Instance):
+        return f"<{value.layout_.class_name}>"
+    if isinstance(value, (str, bytes)):
+        return repr(value) if len(value) <= 40 else f"{value[:40]!r}..."
+    if isinstance(value, (tuple, list)):
+        more = ", ..." if len(value) > 3 else ""
+        return f"[{', '.join([brief(one)[:20] for one in value[:3]])}{more}]"
+    if isinstance(value, int) and value.bit_length() > 128:
+        return "a number that is far too large"  # and that Python itself may refuse to write out
+    return f"{value!r:.60}"
 
 
 def nearest(name: str, candidates: tuple[str, ...]) -> str | None:

@@ -61,15 +61,12 @@ def coerce(value: object, code: int, *, name: str = "", reference: str | None = 
             return convert(value, element, reference)
         return tuple([convert(one, element, reference) for one in _elements(value, element)])
     except _Refused as refused:
-        what = f"{name}: {_shown(value)}" if name else _shown(value)
+        from openwmi.model.instances import brief
+
+        what = f"{name}: {brief(value)}" if name else brief(value)
         why = f": {refused.why}" if refused.why else ""
         message = f"{what} does not fit {type_name(code)}{why}"
         raise error(refused.code, message, parameter=name or None) from None
-
-
-def _shown(value: object) -> str:
-    text = f"{value!r:.60}"
-    return text if len(text) < 60 else f"{text[:57]}..."
 
 
 def _elements(value: object, element: int) -> list[object]:
