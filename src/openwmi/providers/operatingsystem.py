@@ -8,8 +8,8 @@ ProductType is 1 where the distribution or a display manager says so, else 3; Lo
 
 NULL always, since Linux has no such fact: CountryCode, CSDVersion, EncryptionLevel, ForegroundApplicationBoost,
 LargeSystemCache, OperatingSystemSKU, Organization, OSProductSuite, OtherTypeDescription, PAEEnabled, PlusProductID,
-PlusVersionNumber, RegisteredUser, SerialNumber (the machine id is not to be shown), SuiteMask, TotalSwapSpaceSize (it
-is in SizeStoredInPagingFiles), DataExecutionPrevention_32BitApplications, _Drivers and _SupportPolicy.
+PlusVersionNumber, RegisteredUser, SerialNumber (the machine id is not to be shown), SuiteMask, TotalSwapSpaceSize (swap
+space counts as paging files), DataExecutionPrevention_32BitApplications, _Drivers and _SupportPolicy.
 """
 
 from __future__ import annotations

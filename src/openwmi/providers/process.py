@@ -15,7 +15,8 @@ Priority                                   4, 6, 8, 10, 13 or 24 by the nice val
 ReadTransferCount, WriteTransferCount      bytes through read and write calls, whatever they went to
 SessionId                                  the POSIX session
 WindowsVersion                             Win32_OperatingSystem.Version
-WorkingSetSize, VirtualSize                bytes; PeakWorkingSetSize KB, PeakVirtualSize bytes (G-06)
+WorkingSetSize                             bytes, as ps shows them: the kernel adds up per-processor counts lazily
+VirtualSize, PeakVirtualSize               bytes; PeakWorkingSetSize KB (G-06)
 =========================================  =============================================================================
 
 NULL always, since Linux has no such fact: InstallDate, Status, TerminationDate, MaximumWorkingSetSize,
@@ -76,7 +77,7 @@ class Processes:
         read = process_reader(Host(self._root), request.columns, guarded=not request.caller.remote)
         done = 0
         with os.scandir(f"{self._root}/proc") as entries:
-            names = iter(entry.name for entry in entries if entry.name.isdecimal())
+            names: Iterator[str] = (entry.name for entry in entries if entry.name.isdecimal())
             chunk = list(islice(names, _REPORT_EVERY))
             total = None
             while chunk:

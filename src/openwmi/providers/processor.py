@@ -3,7 +3,7 @@
 Where it is not plain: L2CacheSize and L3CacheSize add up the caches of the socket; CurrentClockSpeed is that of its
 first processor; MaxClockSpeed is the base frequency, else the highest, else what the name says; ProcessorId is put
 together from family, model, stepping and the feature flags as CPUID leaf 1 has them (x86 only); LoadPercentage compares
-two readings of /proc/stat, for which a first question waits a quarter of a second; Family is given where the name tells
+two readings of /proc/stat, for which a first question waits a fifth of a second; Family is given where the name tells
 it; SocketDesignation is the package number, since the firmware's name of the socket is for root alone.
 
 NULL always, since Linux has no such fact or shows it to root's tools alone: AssetTag, Characteristics,

@@ -10,7 +10,7 @@ from openwmi.providers.linux.files import contents, line, listing, number
 if TYPE_CHECKING:
     from openwmi.providers.linux.host import Host
 
-_INTERVAL = 0.25  # s between two readings of /proc/stat
+_INTERVAL = 0.2  # s between two readings of /proc/stat
 _FRESH = 2.0  # s that a reading serves as the first of two
 
 
@@ -117,7 +117,7 @@ class Load:
         self._last: tuple[float, Times] = (0.0, {})
 
     def measure(self) -> tuple[Times, Times]:
-        """Two readings, at least a quarter of a second apart and at most about two seconds."""
+        """Two readings, at least a fifth of a second apart and at most about two seconds."""
         at, before = self._last
         age = monotonic() - at
         if not before or age > _FRESH:
