@@ -1,0 +1,89 @@
+"""Helpers of the tests of providers: the shipped classes resolved, questions to a provider, a watch on opened files."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Protocol
+
+from openwmi.contract.caller import Caller, unix_sid
+from openwmi.contract.provider import Condition, Request
+from openwmi.model.classes import Class, ClassDeclaration, derive
+from openwmi.mof import class_declarations
+from openwmi.providers import CLASSES, NAMESPACE, load_mof
+
+OWNER = Caller(unix_sid(os.geteuid()), "owner")
+GUEST = Caller("S-1-5-21-1-2-3-1001", "guest", remote=True)
+
+
+@cache
+def declarations(family: str) -> dict[str, ClassDeclaration]:
+    """What a .mof file declares, by lower-case name."""
+    return {one.name.lower(): one for one in class_declarations(load_mof(family), file=f"{family}.mof")}
+
+
+@cache
+def class_named(name: str) -> Class:
+    """A shipped class with everything it inherits."""
+    entry = CLASSES[name.lower()]
+    parent = class_named(entry.superclass) if entry.superclass else None
+    return derive(declarations(entry.family)[name.lower()], parent, namespace=NAMESPACE)
+
+
+def columns_of(class_: Class) -> tuple[str, ...]:
+    return tuple(declared.name for declared in class_.properties.values())
+
+
+class Ask(Protocol):
+    """Ask for instances: `ask("Win32_Process", "Name", ProcessId=7)`; without columns all of them."""
+
+    def __call__(
+        self,
+        class_name: str,
+        *columns: str,
+        root: Path | None = None,
+        caller: Caller = OWNER,
+        **fixed: object,
+    ) -> list[dict[str, object]]: ...
+
+
+def request(
+    class_name: str,
+    *columns: str,
+    caller: Caller = OWNER,
+    conditions: tuple[Condition, ...] = (),
+    report: Callable[[int, int, str | None], None] | None = None,
+) -> Request:
+    class_ = class_named(class_name)
+    return Request(class_, columns or columns_of(class_), conditions, caller=caller, report=report)
+
+
+_watched: list[list[str]] = []
+
+
+def _hear(event: str, arguments: tuple[object, ...]) -> None:
+    if _watched and event in ("open", "os.listdir", "os.scandir", "os.readlink"):
+        path = arguments[0]
+        for heard in _watched:
+            heard.append(os.fsdecode(path) if isinstance(path, str | bytes) else str(path))
+
+
+@cache
+def _install_hook() -> None:
+    sys.addaudithook(_hear)
+
+
+@contextmanager
+def opened_files() -> Iterator[list[str]]:
+    """The paths that are opened or listed in the block; the interpreter itself tells."""
+    _install_hook()
+    heard: list[str] = []
+    _watched.append(heard)
+    try:
+        yield heard
+    finally:
+        _watched.remove(heard)
