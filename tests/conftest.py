@@ -70,7 +70,7 @@ class Record:
     """Which requirements the tests of this session name, how those tests ended, and how long tests took.
 
     With OPENWMI_RECORD=FILE the record is written there as JSON: {"collected": {id: [test, ...]},
-    "passed": [test, ...], "failed": [test, ...], "deep": [test, ...]}. `tools/requirements.py` reads it.
+    "passed": [test, ...], "failed": [...], "skipped": [...], "deep": [...]}. `tools/requirements.py` reads it.
     A test is a function: the variants of a parametrised one are one test, and one failing variant fails it.
     """
 
@@ -79,6 +79,7 @@ class Record:
         self.deep: set[str] = set()
         self.passed: set[str] = set()
         self.failed: set[str] = set()
+        self.skipped: set[str] = set()
         self.slow_marked: set[str] = set()
         self.too_slow: dict[str, float] = {}
 
@@ -97,6 +98,8 @@ class Record:
         test = function_of(report.nodeid)
         if report.failed:
             self.failed.add(test)
+        elif report.skipped:
+            self.skipped.add(test)
         elif report.when == "call" and report.passed and not hasattr(report, "wasxfail"):
             self.passed.add(test)
         if report.when == "call" and report.duration > SLOW_SECONDS and test not in self.slow_marked:
@@ -117,6 +120,7 @@ class Record:
             "collected": {name: sorted(tests) for name, tests in sorted(self.collected.items())},
             "passed": sorted(self.passed - self.failed),
             "failed": sorted(self.failed),
+            "skipped": sorted(self.skipped - self.passed),
             "deep": sorted(self.deep),
         }
         Path(target).write_text(json.dumps(record, indent=1), encoding="utf-8")

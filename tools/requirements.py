@@ -191,6 +191,8 @@ def _shape(name: str, row: Row) -> list[str]:
 def _against(rows: dict[str, Row], record: dict[str, Any]) -> list[str]:
     collected: dict[str, list[str]] = record["collected"]
     passed, failed, deep = set(record["passed"]), set(record["failed"]), set(record["deep"])
+    # A clone without the shared folder beside it skips the tests that read real-world data.
+    excused = set() if SPECIFICATION.is_dir() else set(record["skipped"]) - deep
     found = [
         f"{name}: {tests[0]} names an unknown requirement"
         for name, tests in collected.items()
@@ -203,7 +205,7 @@ def _against(rows: dict[str, Row], record: dict[str, Any]) -> list[str]:
         elif row["status"] == "test" and tests:
             if failing := failed.intersection(tests):
                 found.append(f"{name}: {min(failing)} failed")
-            elif not passed.intersection(tests):
+            elif not passed.union(excused).intersection(tests):
                 found.append(
                     f"{name}: none of its tests ran and passed{' (deep only)' if set(tests) <= deep else ''}"
                 )

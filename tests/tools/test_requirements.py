@@ -55,9 +55,19 @@ def register(**rows: Row) -> list[Section]:
 
 
 def record(
-    collected: dict[str, list[str]], *, passed: Sequence[str] = (), failed: Sequence[str] = ()
+    collected: dict[str, list[str]],
+    *,
+    passed: Sequence[str] = (),
+    failed: Sequence[str] = (),
+    skipped: Sequence[str] = (),
 ) -> dict[str, Any]:
-    return {"collected": collected, "passed": [*passed], "failed": [*failed], "deep": []}
+    return {
+        "collected": collected,
+        "passed": [*passed],
+        "failed": [*failed],
+        "skipped": [*skipped],
+        "deep": [],
+    }
 
 
 @pytest.fixture(autouse=True)
@@ -155,6 +165,17 @@ def test_the_session_must_have_run_and_passed_the_test() -> None:
     assert faults(rows, record({"A1": ["t::a"]}, passed=["t::a"], failed=["t::a"])) == ["A1: t::a failed"]
     assert "not current" in faults(rows, record({"A1": ["t::a", "t::new"]}, passed=["t::a"]))[0]
     assert "unknown requirement" in faults(rows, record({"A1": ["t::a"], "Z9": ["t::a"]}, passed=["t::a"]))[0]
+
+
+def test_without_the_shared_folder_a_skipped_test_is_excused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    rows = register(A1={"status": "test", "tests": ["t::a"]})
+    skipped = record({"A1": ["t::a"]}, skipped=["t::a"])
+    assert faults(rows, skipped) == []
+    monkeypatch.setattr("tools.requirements.SPECIFICATION", tmp_path)
+    monkeypatch.setattr("tools.requirements.specified", lambda: rows)
+    assert faults(rows, skipped) == ["A1: none of its tests ran and passed"]
 
 
 def test_the_readme_table_counts_what_is_proven() -> None:
