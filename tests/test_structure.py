@@ -50,7 +50,7 @@ HEAVY = {
     *(
         "openwmi.wire",
         "openwmi.remote",
-        "openwmi.repository",
+        "openwmi.repository.store",
         "openwmi.scripting",
         "openwmi.com",
         "openwmi.faces.com",
@@ -138,7 +138,7 @@ def test_faces_open_a_host_or_a_remote_inside_a_function(path: Path) -> None:
         "openwmi.host",
         "openwmi.remote",
         "openwmi.service",
-        "openwmi.repository",
+        "openwmi.repository.store",
         "openwmi.providers",
         "openwmi.wire",
     )
