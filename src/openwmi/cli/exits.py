@@ -13,7 +13,7 @@ METHOD_FAILED = 7
 CANCELLED = 130
 
 # By the symbol of the status. Whatever is not here is a WMI error, 1, or, when it is a success code, 0.
-_BY_SYMBOL = {
+BY_SYMBOL = {
     "WBEM_E_INVALID_QUERY": USAGE,
     "WBEM_E_INVALID_QUERY_TYPE": USAGE,
     "WBEM_E_UNPARSABLE_QUERY": USAGE,
@@ -60,4 +60,4 @@ _BY_SYMBOL = {
 
 def exit_code(symbol: str) -> int:
     """The exit code of a command that ended with this status."""
-    return _BY_SYMBOL.get(symbol, OK if "_S_" in symbol and not symbol.startswith("RPC_S_") else WMI_ERROR)
+    return BY_SYMBOL.get(symbol, OK if "_S_" in symbol and not symbol.startswith("RPC_S_") else WMI_ERROR)

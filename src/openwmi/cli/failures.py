@@ -98,10 +98,10 @@ def _details(error: WbemError) -> list[str]:
         "provider": getattr(error, "provider", None),
         "phase": error.phase,
     }
-    details = [f"{name:<9}{value}" for name, value in known.items() if value]
+    details = [f"{name:<9} {value}" for name, value in known.items() if value]
     cause = error.__cause__
     if cause is not None:
-        details.append(f"cause    {type(cause).__name__}: {cause}")
+        details.append(f"cause     {type(cause).__name__}: {cause}")
     return details
 
 
@@ -117,7 +117,7 @@ def _advice(error: WbemError, session: Session | None, pointed: list[str]) -> li
         lines.append(command)
     elif general and not own:
         lines.append(general)
-    return lines
+    return lines or ["the same command with -v says more"]
 
 
 def _command(error: WbemError, session: Session | None) -> str | None:
@@ -131,9 +131,10 @@ def _command(error: WbemError, session: Session | None) -> str | None:
     if name == "INVALID_CLASS" or (name == "NOT_FOUND" and not subject):
         return f"openwmi ls {namespace}    lists the classes; openwmi find{option} WORD searches them"
     if subject and name in ("NOT_FOUND", "INVALID_OBJECT_PATH"):
-        return f"openwmi ls{option} {subject}    lists the paths of its instances"
+        return f"openwmi ls{option} {subject.partition('.')[0]}    lists the paths of its instances"
     if subject and name.startswith(("INVALID_QUERY", "INVALID_METHOD", "INVALID_PROPERTY", "METHOD_NOT")):
-        return f"openwmi describe{option} {subject}    shows its properties, their types and its methods"
+        told = "parameters" if "." in subject else "properties, their types and its methods"
+        return f"openwmi describe{option} {subject}    shows its {told}"
     if name == "INVALID_QUERY":
         return 'openwmi query "SELECT Name, ProcessId FROM Win32_Process"    is how a query looks'
     if name == "INVALID_OBJECT_PATH":

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from openwmi.cli.naming import near
 from openwmi.cli.options import Misuse
-from openwmi.cli.schema import declared_type
+from openwmi.cli.schema import declared_type, names_of
 from openwmi.cli.values import REALS
 from openwmi.model.cimtypes import ARRAY, INTEGER_RANGES, CimType
 from openwmi.model.classes import Class
 from openwmi.model.errors import WbemError, error
+from openwmi.model.instances import Instance
 from openwmi.model.status import WBEM_E_INVALID_METHOD_PARAMETERS
 from openwmi.model.values import coerce
 
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from openwmi.model.classes import Method, Property
 
 _TRUTHS = {"true": True, "1": True, "false": False, "0": False}
+
+
+class _Unfit(Exception):
+    """A value that the parameter cannot take; the text says why."""
 
 
 def parameters(session: Session, name: str, method: Method, arguments: Sequence[str]) -> dict[str, object]:
@@ -34,19 +39,15 @@ def parameters(session: Session, name: str, method: Method, arguments: Sequence[
         key, kind, text = _split(argument)
         known = declared.get(key.lower())
         if known is None:
-            raise session.failed(_unknown(name, key, [one.name for one in declared.values()]))
-        value = _from_json(session, known, text) if kind == ":=" else _from_text(known, text)
-        if known.type & ARRAY and kind == "=":
-            so_far = found.setdefault(known.name, [])
-            if not isinstance(so_far, list):
-                raise Misuse(f"{known.name} is given both as JSON and as text")
-            so_far.append(value)
-        elif known.name in found:
-            raise Misuse(f"{known.name} is given twice, and it is no array")
-        else:
-            found[known.name] = value
-    for key, value in found.items():
-        _check(session, name, declared[key.lower()], value)
+            raise session.failed(_unknown(name, key, names_of(declared.values())))
+        try:
+            value = _from_json(session, known, text) if kind == ":=" else _from_text(known, text)
+            _add(found, known, value, several=kind == "=" and bool(known.type & ARRAY))
+            coerce(found[known.name], known.type, name=known.name, reference=known.reference)
+        except _Unfit as reason:
+            raise session.failed(_refused(f"{name}: {reason}", known.name)) from None
+        except WbemError as reason:
+            raise session.failed(_refused(f"{name}: {reason.message}", known.name)) from reason
     return found
 
 
@@ -64,9 +65,23 @@ def _split(argument: str) -> tuple[str, str, str]:
     return name, kind, text
 
 
+def _add(found: dict[str, object], declared: Property, value: object, *, several: bool) -> None:
+    if several:
+        held = found.setdefault(declared.name, [])
+        if isinstance(held, list):
+            held.append(value)
+            return
+    if declared.name in found:
+        raise _Unfit(f"{declared.name} is given twice")
+    found[declared.name] = value
+
+
 def _unknown(name: str, key: str, known: Sequence[str]) -> WbemError:
-    failure = error(WBEM_E_INVALID_METHOD_PARAMETERS, f'{name} has no parameter "{key}"', parameter=key)
-    return near(failure, key, known)
+    return near(_refused(f'{name} has no parameter "{key}"', key), key, known)
+
+
+def _refused(message: str, key: str) -> WbemError:
+    return error(WBEM_E_INVALID_METHOD_PARAMETERS, message, parameter=key)
 
 
 def _from_text(declared: Property, text: str) -> object:
@@ -81,9 +96,9 @@ def _from_text(declared: Property, text: str) -> object:
         if element == CimType.DATETIME:
             return _moment(text)
     except (ValueError, KeyError):
-        raise Misuse(f'{declared.name} is a {declared_type(declared)}, and "{text}" is none') from None
+        raise _Unfit(f'{declared.name} is a {declared_type(declared)}, and "{text}" is none') from None
     if element == CimType.OBJECT:
-        raise Misuse(f'{declared.name} is an object: write {declared.name}:={{"Property": value}}')
+        raise _Unfit(f'{declared.name} is an object: write {declared.name}:={{"Property": value}}')
     return text
 
 
@@ -101,8 +116,8 @@ def _from_json(session: Session, declared: Property, text: str) -> object:
 
     try:
         document = json.loads(text)
-    except ValueError as failure:
-        raise Misuse(f"{declared.name}: this is not JSON: {failure}") from None
+    except (ValueError, RecursionError) as reason:
+        raise _Unfit(f"{declared.name}: this is not JSON: {reason}") from None
     return _converted(session, declared, document)
 
 
@@ -111,34 +126,32 @@ def _converted(session: Session, declared: Property, document: Any) -> object:
     if isinstance(document, list):
         return [_converted(session, declared, one) for one in document]
     if isinstance(document, dict):
-        name = document.pop("__CLASS", None) or declared.reference
-        if not name:
-            raise Misuse(f'{declared.name}: say of which class the object is: {{"__CLASS": "..."}}')
-        class_ = session.get(str(name))
-        if not isinstance(class_, Class):
-            raise Misuse(f"{declared.name}: {name} is no class")
-        members = {key.lower(): one for key, one in class_.properties.items()}
-        values = {
-            key: _converted(session, members[key.lower()], value) if key.lower() in members else value
-            for key, value in document.items()
-        }
-        try:
-            return class_.spawn(values)
-        except WbemError as failure:
-            raise session.failed(failure) from failure
+        return _object(session, declared, document)
     if isinstance(document, str) and declared.type & ~ARRAY == CimType.DATETIME:
         try:
             return _moment(document)
         except ValueError:
-            raise Misuse(f'{declared.name} is a datetime, and "{document}" is none') from None
+            raise _Unfit(f'{declared.name} is a datetime, and "{document}" is none') from None
     return document
 
 
-def _check(session: Session, name: str, declared: Property, value: object) -> None:
-    """Say which parameter does not fit before the method is asked to run."""
-    try:
-        coerce(value, declared.type, name=declared.name, reference=declared.reference)
-    except WbemError as failure:
-        raise session.failed(
-            error(WBEM_E_INVALID_METHOD_PARAMETERS, f"{name}: {failure.message}", parameter=declared.name)
-        ) from failure
+def _object(session: Session, declared: Property, document: dict[str, Any]) -> Instance:
+    """An instance of the class that `__CLASS` or the declaration names. Parameter classes are abstract, and that is
+    no hindrance (Win32_ProcessStartup)."""
+    name = document.pop("__CLASS", None) or declared.reference
+    if not name:
+        raise _Unfit(f'{declared.name}: say of which class the object is: {{"__CLASS": "..."}}')
+    class_ = session.get(str(name))
+    if not isinstance(class_, Class):
+        raise _Unfit(f"{declared.name}: {name} is no class")
+    members = class_.properties
+    values: dict[str, object] = {}
+    for key, value in document.items():
+        known = members.get(key.lower())
+        if known is None:
+            raise session.failed(
+                near(_refused(f'{name} has no property "{key}"', key), key, names_of(members.values()))
+            )
+        values[known.name] = _converted(session, known, value)
+    blank = Instance(class_.layout, tuple(one.default for one in members.values()), (1 << len(members)) - 1)
+    return blank.with_(values)

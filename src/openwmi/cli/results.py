@@ -88,13 +88,11 @@ def deliver(
 
 def columns_of(plan: Any, *, system: bool) -> tuple[str, ...]:
     """The columns in the order of the select list; for `*` the keys, then the rest as declared."""
-    query = plan.query
-    listed = getattr(query, "columns", None)
-    steps = getattr(plan, "steps", ())
-    if not steps and not hasattr(query, "columns"):
+    steps = getattr(plan, "steps", None)
+    if steps is None:  # a schema query
         return CLASS_COLUMNS
-    layouts = [step.layout for step in steps]
-    names = all_columns(layouts)
+    names = all_columns([step.layout for step in steps] or [plan.class_.layout])
+    listed = plan.query.columns
     if listed is not None:
         declared = {name.lower(): name for name in names}
         wanted = {path.folded[0]: path.names[0].text for path in listed}

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from openwmi.model.classes import Class, Method, Property
     from openwmi.model.qualifiers import QualifierSet
 
+MAX_PARAMETERS = 1 << 31
 # Qualifiers that `describe` has words of its own for, or that say nothing to a reader.
 _UNSAID = frozenset(
     ("cimtype", "description", "id", "in", "out", "values", "valuemap", "bitvalues", "bitmap")
@@ -57,8 +58,12 @@ def parameters(signature: Class | None) -> list[Property]:
     """The parameters of one side of a signature, in the order of their ID qualifier; ReturnValue last."""
     if signature is None:
         return []
-    found = list(signature.properties.values())
-    return sorted(found, key=lambda one: int(str(one.qualifiers.value("ID", len(found)))))
+    return sorted(signature.properties.values(), key=_parameter_id)
+
+
+def _parameter_id(one: Property) -> int:
+    """Where a parameter stands in its signature; ReturnValue has no number and comes last."""
+    return int(str(one.qualifiers.value("ID", MAX_PARAMETERS)))
 
 
 def declared_type(one: Property) -> str:
@@ -76,7 +81,7 @@ def signature(method: Method) -> str:
     outs = {one.name.lower(): one for one in parameters(method.outputs)}
     result = outs.pop("returnvalue", None)
     listed = [*parameters(method.inputs), *(one for name, one in outs.items() if name not in ins)]
-    listed.sort(key=lambda one: int(str(one.qualifiers.value("ID", 0))))
+    listed.sort(key=_parameter_id)
     parts = []
     for one in listed:
         ways = [way for way, names in (("in", ins), ("out", outs)) if one.name.lower() in names]

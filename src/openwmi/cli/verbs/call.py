@@ -49,6 +49,7 @@ def run(options: Options, console: Console) -> int:
     class_ = class_named(session, path.class_name)
     method = _declared(session, class_, options.method)
     name = f"{class_.name}.{method.name}"
+    session.subject = name
     given = parameters(session, name, method, options.parameters)
     has_inputs = method.inputs is not None and bool(method.inputs.properties)
     if options.dry_run:
