@@ -217,6 +217,8 @@ def test_a_refusal_names_the_property_the_value_and_the_type() -> None:
     assert len(reason.message) < 120
     assert reason.parameter == "Size"
     assert "outside 0..255" in refused(256, CimType.UINT8).message
+    assert "far too large" in refused(10**5000, CimType.UINT8).message
+    assert len(refused(["x" * 100] * 1000, CimType.UINT8).message) < 200
 
 
 @pytest.mark.req("A-049")
