@@ -195,7 +195,9 @@ class Enumerator:
             self._take(request)
             enough = request.taken == request.count
         else:
-            enough = results.arrived - self.position >= min(request.count, results.held)
+            # A request that is larger than may be held at once gets what may be, and asks again.
+            most = min(request.count, results.held) if results.forward else request.count
+            enough = results.arrived - self.position >= most
         if not enough and results.outcome is None:
             return False
         self._finish(request)
