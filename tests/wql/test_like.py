@@ -12,7 +12,7 @@ from tests.wql import walker
 
 from openwmi.model.cimtypes import CimType
 from openwmi.wql.compile import value_test
-from openwmi.wql.like import Pattern, analyse, escape, matcher
+from openwmi.wql.like import Pattern, analyse, matcher
 from openwmi.wql.terms import LIKE
 from openwmi.wql.text import fold
 
@@ -142,12 +142,7 @@ def test_every_way_to_decide_a_pattern_agrees(pattern: str, text: str) -> None:
     assert matcher(pattern)(fold(text)) is expected
 
 
-@given(letters)
-def test_an_escaped_text_matches_itself(text: str) -> None:
-    assert matches(text, escape(text))
-    assert not matches(text + "x", escape(text))
-
-
+@pytest.mark.slow
 @pytest.mark.req("D-05", "D-35")
 def test_no_pattern_takes_long() -> None:
     text = "a" * 5_000

@@ -75,11 +75,6 @@ def matcher(pattern: str) -> Callable[[str], bool]:
     return lambda text: fullmatch(text) is not None
 
 
-def escape(text: str) -> str:
-    """`text` as a LIKE pattern that matches it and nothing else."""
-    return "".join(f"[{char}]" if char in "%_[" else char for char in text)
-
-
 def _segments(pattern: str) -> list[list[_Element]]:
     """The elements between the `%` of a pattern, empty middle segments left out."""
     segments: list[list[_Element]] = [[]]

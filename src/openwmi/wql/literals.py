@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from openwmi.model.cimtypes import ARRAY, INTEGER_RANGES, CimType, type_name
 from openwmi.model.errors import WbemError
 from openwmi.model.values import coerce
-from openwmi.wql.dates import dmtf
 
 if TYPE_CHECKING:
     from openwmi.wql.syntax import Literal
@@ -16,7 +14,8 @@ if TYPE_CHECKING:
 _REALS: Final = (CimType.REAL32, CimType.REAL64)
 _EQUALITY: Final = ("=", "<>")
 _UNORDERED: Final = (CimType.BOOLEAN, CimType.REFERENCE)
-_NUMBER: Final = re.compile(r"[+-]?[0-9]{1,256}(?:\.[0-9]{1,256})?(?:[eE][+-]?[0-9]{1,4})?")
+_DIGITS: Final = frozenset("0123456789+-.eE")
+_LONGEST: Final = 256  # characters of a quoted number
 _BOOLEANS: Final = {"true": True, "false": False, "1": True, "0": False}
 
 
@@ -78,9 +77,13 @@ def _number(value: object) -> int | float:
     if isinstance(value, (int, float)):
         return value
     text = str(value).strip(" ")
-    if not _NUMBER.fullmatch(text):
-        raise Mismatch(f"{value!r} is no number")
-    return int(text) if text.lstrip("+-").isdecimal() else float(text)
+    if 0 < len(text) <= _LONGEST and _DIGITS.issuperset(text):
+        for kind in (int, float):
+            try:
+                return kind(text)
+            except ValueError:
+                continue
+    raise Mismatch(f"{value!r:.60} is no number")
 
 
 def _integer(value: object, code: int) -> int:
@@ -96,6 +99,8 @@ def _integer(value: object, code: int) -> int:
 
 def _real(value: object, code: int) -> float:
     number = float(_number(value))
+    if number in (float("inf"), float("-inf")):
+        raise Mismatch(f"{value!r:.60} is too large")
     try:
         return float(coerce(number, code))  # to single precision, so that r = 0.1 can hold for a real32
     except WbemError:
@@ -112,6 +117,8 @@ def _boolean(value: object) -> bool:
 
 
 def _datetime(literal: Literal, op: str) -> str:
+    from openwmi.wql.dates import dmtf
+
     try:
         text = dmtf(literal.value if isinstance(literal.value, str) else literal.text)
     except ValueError as refused:

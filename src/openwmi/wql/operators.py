@@ -28,7 +28,7 @@ _RELATIONS: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "<=": operator.le,
     ">=": operator.ge,
 }
-_REMEMBERED: Final = 4096  # references that one comparison has taken apart and keeps
+_REMEMBERED: Final = 256  # references that one comparison has taken apart and keeps
 
 
 @lru_cache(maxsize=512)
