@@ -128,11 +128,10 @@ def _query(execution: Execution, operation: ops.ExecQuery) -> Iterator[Segment]:
         yield objects(class_ for class_ in space.schema.classes() if wanted(class_))
         return
     if not isinstance(query, wql.Select):
-        raise error(
-            WBEM_E_NOT_SUPPORTED,
-            "ASSOCIATORS OF and REFERENCES OF are not evaluated yet",
-            parameter=operation.query,
-        )
+        from openwmi.service.associations import association_segments
+
+        yield from association_segments(execution, query)
+        return
     plan = wql.plan(query, space.schema, flags=execution.flags)
     if execution.flags & f.WBEM_FLAG_PROTOTYPE:
         yield objects((plan.prototype(),))

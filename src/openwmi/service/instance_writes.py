@@ -107,7 +107,7 @@ def _put_static(
             instance = _partly(class_, old, instance, flags, context)
         _check_nulls(class_, instance)
         repository.put_instance(
-            space.path, instance, root=root, ident=ident, indexed=indexed_values(class_, instance)
+            space.path, instance, root=root, ident=ident, indexed=indexed_values(space, class_, instance)
         )
         return path
 

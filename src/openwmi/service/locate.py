@@ -20,7 +20,7 @@ from openwmi.service.faults import provider_fault
 from openwmi.service.feed import PLANNER, Segment, objects
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from openwmi.contract.context import Context
     from openwmi.contract.provider import Request
@@ -123,22 +123,54 @@ def instance_segment(execution: Execution, text: str | None) -> Iterator[Segment
         yield objects((class_of(space, path, text),))
         return
     target = target_of(space, path, text)
-    found = False
+    found: list[Instance] = []
+    yield from find_instance(execution, target, found, deliver=True)
+    if not found:
+        raise error(WBEM_E_NOT_FOUND, f"there is no {text}", path=text)
+
+
+def find_instance(
+    execution: Execution,
+    target: Target,
+    found: list[Instance],
+    *,
+    deliver: bool = False,
+    class_names_only: bool = False,
+) -> Iterator[Segment]:
+    """Look an instance up by its keys, in its class and then in the classes below (one key space, A-093).
+
+    What is found is put into `found`, and delivered as well if asked. class_names_only: the keys are enough. An error
+    of one class's provider counts only when no other class has the instance.
+    """
+    space = execution.space
     failure: WbemError | None = None
     for class_ in concrete(space, target.class_):
-        box: list[Instance] = []
-        columns = wanted_columns(class_, execution.context)
+        columns = class_.keys if class_names_only else wanted_columns(class_, execution.context)
         try:
-            segment = lookup_segment(execution, class_, target, columns, box)
+            segment = lookup_segment(execution, class_, target, columns, found)
         except WbemError as reason:
             failure = failure or reason
             continue
+        if not deliver:
+            segment.run = _swallowing(segment.run)
         yield segment
-        if box:
-            found = True
-            break
-    if not found:
-        raise failure or error(WBEM_E_NOT_FOUND, f"there is no {text}", path=text)
+        if found:
+            return
+    if failure is not None:
+        raise failure
+
+
+def _swallowing(
+    run: Callable[[Iterable[Any]], Iterator[Any]] | None,
+) -> Callable[[Iterable[Any]], Iterator[Any]]:
+    """The same reading without its results: what counts is what was put aside on the way."""
+
+    def read(rows: Iterable[Any]) -> Iterator[Any]:
+        for _ in rows if run is None else run(rows):
+            pass
+        return iter(())
+
+    return read
 
 
 def concrete(space: Namespace, class_: Class) -> Iterator[Class]:

@@ -21,7 +21,7 @@ from openwmi.model.status import (
 from openwmi.model.values import coerce
 from openwmi.service.faults import provider_fault
 from openwmi.service.feed import Segment
-from openwmi.service.locate import Target, checked_path, class_of, concrete, lookup_segment, target_of
+from openwmi.service.locate import checked_path, class_of, find_instance, target_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +43,10 @@ def method_segment(execution: Execution, operation: ExecMethod) -> Iterator[Segm
         target = target_of(space, path, operation.path)
         keys = target.keys
         found: list[Instance] = []
-        yield from _found(execution, target, found)
+        if not class_.qualifiers.truth("Bypass_GetObject"):  # make sure that the object is there (A-302)
+            yield from find_instance(execution, target, found, class_names_only=True)
+            if not found:
+                raise error(WBEM_E_NOT_FOUND, f"there is no {operation.path}", path=operation.path)
         actual = found[0].class_ if found else None
         if actual is not None:
             class_ = actual
@@ -76,32 +79,6 @@ def _check_enabled(class_: Class, method: Method) -> None:
             f"{class_.name} declares {method.name}, but nobody implements it here",
             parameter=method.name,
         )
-
-
-def _found(execution: Execution, target: Target, found: list[Instance]) -> Iterator[Segment]:
-    """Make sure that the object is there before its method runs (A-302); Bypass_GetObject skips it."""
-    space = execution.space
-    if target.class_.qualifiers.truth("Bypass_GetObject"):
-        return
-    failure: WbemError | None = None
-    for class_ in concrete(space, target.class_):
-        try:
-            segment = lookup_segment(execution, class_, target, class_.keys, found)
-        except WbemError as reason:
-            failure = failure or reason
-            continue
-        run = segment.run
-        segment.run = lambda rows, run=run: _swallowed(rows if run is None else run(rows))
-        yield segment
-        if found:
-            return
-    raise failure or error(WBEM_E_NOT_FOUND, f"there is no {target.text}", path=target.text)
-
-
-def _swallowed(rows: Any) -> Iterator[Any]:
-    for _ in rows:
-        pass
-    return iter(())
 
 
 def parameters(method: Method, given: Any, name: str) -> dict[str, object]:

@@ -13,7 +13,7 @@ from openwmi.model.status import (
     WBEM_E_QUOTA_VIOLATION,
 )
 from openwmi.service.schema import DeclaredClasses, Schema
-from openwmi.service.stored import StoredClasses, ident_of, is_indexed, root_of
+from openwmi.service.stored import StoredClasses, ident_of, index_value, is_indexed, root_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -86,7 +86,7 @@ class Namespace:
                 yield class_.spawn({"Name": name})
             return
         equal = [
-            (name, value)
+            (name, index_value(self, class_, name, value))
             for name, operator, value in conditions
             if operator == "=" and value is not None and is_indexed(class_, name)
         ]

@@ -51,7 +51,7 @@ class DeclaredClasses:
 class Schema:
     """All classes of a namespace; safe to use from any thread. Implements wql's Catalog."""
 
-    __slots__ = ("_classes", "_lock", "_sources", "_system", "namespace", "server")
+    __slots__ = ("_associations", "_classes", "_lock", "_sources", "_system", "namespace", "server")
 
     def __init__(
         self, namespace: str, server: str, sources: Iterable[ClassSource], system: ClassSource | None = None
@@ -62,6 +62,7 @@ class Schema:
         self._system = system
         self._classes: dict[str, Class] = {}
         self._lock = threading.RLock()
+        self._associations: tuple[Class, ...] | None = None
 
     def find_class(self, name: str) -> Class | None:
         """The class of that name (any case), or None."""
@@ -109,9 +110,17 @@ class Schema:
                     if found is not None:
                         yield found
 
+    def associations(self) -> tuple[Class, ...]:
+        """Every association class; worked out again after a class has changed."""
+        found = self._associations
+        if found is None:
+            found = self._associations = tuple(class_ for class_ in self.classes() if class_.is_association)
+        return found
+
     def forget(self, name: str) -> None:
         """Drop a resolved class and its descendants after its declaration changed."""
         with self._lock:
+            self._associations = None
             key = name.lower()
             for known, class_ in list(self._classes.items()):
                 if known == key or class_.inherits_from(name):

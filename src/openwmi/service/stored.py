@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
-from openwmi.model.paths import relpath_of
+from openwmi.model.cimtypes import CimType
+from openwmi.model.errors import WbemError
+from openwmi.model.paths import parse_path, relpath_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from openwmi.model.classes import Class, ClassDeclaration
     from openwmi.model.instances import Instance
     from openwmi.repository.shared import SharedRepository
+    from openwmi.service.namespaces import Namespace
 
 
 class StoredClasses:
@@ -69,16 +72,44 @@ def keys_of(instance: Instance) -> dict[str, Any]:
     return {name: instance.values_[layout.index[name.lower()]] for name in layout.key_names}
 
 
-def indexed_values(class_: Class, instance: Instance) -> dict[str, Any]:
-    """What the store's index holds of an instance: its keys and its [Indexed] properties, arrays and objects aside."""
+def indexed_values(space: Namespace, class_: Class, instance: Instance) -> dict[str, Any]:
+    """What the store's index holds of an instance: keys, [Indexed] properties and references."""
     found: dict[str, Any] = {}
     for one, value in zip(class_.properties.values(), instance.values_, strict=True):
-        if (one.is_key or one.qualifiers.truth("indexed")) and isinstance(value, (str, int, float)):
-            found[one.name] = value
+        if is_indexed(class_, one.name) and isinstance(value, (str, int, float)):
+            found[one.name] = index_value(space, class_, one.name, value)
     return found
+
+
+def index_value(space: Namespace, class_: Class, name: str, value: Any) -> Any:
+    """A value as the index holds it: references without the part of the path that says where one is."""
+    one = class_.property(name)
+    if one is not None and one.type == CimType.REFERENCE and isinstance(value, str):
+        return normal_reference(space, value)
+    return value
 
 
 def is_indexed(class_: Class, name: str) -> bool:
     """Whether the store finds instances of a class by this property."""
     one = class_.property(name)
-    return one is not None and (one.is_key or one.qualifiers.truth("indexed"))
+    return one is not None and (
+        one.is_key or one.type == CimType.REFERENCE or one.qualifiers.truth("indexed")
+    )
+
+
+def normal_reference(space: Namespace, text: str) -> str:
+    """A reference as all that mean the same object write it: namespace and canonical relative path, folded (A-048).
+
+    An implied key gets its name. Text that is no path, or leads to another server, stays as it is but for the case.
+    """
+    try:
+        path = parse_path(text)
+    except WbemError:
+        return text.upper()
+    if path.server not in (None, ".") and str(path.server).lower() != space.server.lower():
+        return text.upper()
+    if len(path.keys) == 1 and path.keys[0][0] is None and path.class_name is not None:
+        class_ = space.schema.find_class(path.class_name)
+        if class_ is not None and len(class_.keys) == 1:
+            path = path._replace(keys=((class_.keys[0], path.keys[0][1]),))
+    return f"{path.namespace or space.path}:{path.relative()}".upper()
