@@ -4,149 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from openwmi.model.cimtypes import type_name
 from openwmi.model.errors import error
 from openwmi.model.instances import Instance, nearest
 from openwmi.model.layouts import Layout
+from openwmi.model.members import ClassDeclaration, Method, Property
 from openwmi.model.qualifiers import EMPTY, QualifierSet
 from openwmi.model.status import WBEM_E_ILLEGAL_OPERATION, WBEM_E_INVALID_PROPERTY
 from openwmi.model.system import GENUS_CLASS, SYSTEM_TYPES, full_path
 from openwmi.model.values import coerce
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
+__all__ = ["Class", "ClassDeclaration", "Method", "Property", "derive"]
 
 _PARAMETER_CLASS = "Win32_MethodParameterClass"
+
+
 _property = property  # Class has a method of that name
-
-
-class Property:
-    """A property of a class. Immutable.
-
-    type: type code; reference: the class of a strong reference or embedded object, None for a weak one; default: raw
-    value; has_default: whether it is written here (NULL may be); origin: the class that introduced it; local: whether
-    it is declared or overridden in this class.
-    """
-
-    __slots__ = ("default", "has_default", "local", "name", "origin", "qualifiers", "reference", "type")
-
-    def __init__(
-        self,
-        name: str,
-        type: int,  # noqa: A002 - the term of the field
-        reference: str | None = None,
-        default: Any = None,
-        has_default: bool = False,
-        qualifiers: QualifierSet = EMPTY,
-        origin: str = "",
-        local: bool = True,
-    ) -> None:
-        self.name = name
-        self.type = type
-        self.reference = reference
-        self.default = default
-        self.has_default = has_default
-        self.qualifiers = qualifiers
-        self.origin = origin
-        self.local = local
-
-    @property
-    def is_key(self) -> bool:
-        return self.qualifiers.truth("key")
-
-    def replace(self, **changes: Any) -> Property:
-        """A copy with other attributes."""
-        return Property(**{**{name: getattr(self, name) for name in self.__slots__}, **changes})
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Property):
-            return NotImplemented
-        return self.name.lower() == other.name.lower() and all(
-            getattr(self, name) == getattr(other, name) for name in self.__slots__ if name != "name"
-        )
-
-    def __hash__(self) -> int:
-        return hash((self.name.lower(), self.type, self.origin, self.local))
-
-    def __repr__(self) -> str:
-        return f"<Property {type_name(self.type)} {self.name}>"
-
-
-class Method:
-    """A method of a class. Immutable. inputs, outputs: __PARAMETERS classes, None when there are none (A-209)."""
-
-    __slots__ = ("inputs", "local", "name", "origin", "outputs", "qualifiers")
-
-    def __init__(
-        self,
-        name: str,
-        qualifiers: QualifierSet = EMPTY,
-        inputs: Class | None = None,
-        outputs: Class | None = None,
-        origin: str = "",
-        local: bool = True,
-    ) -> None:
-        self.name = name
-        self.qualifiers = qualifiers
-        self.inputs = inputs
-        self.outputs = outputs
-        self.origin = origin
-        self.local = local
-
-    def replace(self, **changes: Any) -> Method:
-        """A copy with other attributes."""
-        return Method(**{**{name: getattr(self, name) for name in self.__slots__}, **changes})
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Method):
-            return NotImplemented
-        return self.name.lower() == other.name.lower() and all(
-            getattr(self, name) == getattr(other, name) for name in self.__slots__ if name != "name"
-        )
-
-    def __hash__(self) -> int:
-        return hash((self.name.lower(), self.origin, self.local))
-
-    def __repr__(self) -> str:
-        return f"<Method {self.name}>"
-
-
-class ClassDeclaration:
-    """What one class says itself: its local properties, methods and qualifiers, and the name of its superclass."""
-
-    __slots__ = ("methods", "name", "properties", "qualifiers", "superclass")
-
-    def __init__(
-        self,
-        name: str,
-        superclass: str | None = None,
-        qualifiers: QualifierSet = EMPTY,
-        properties: Iterable[Property] = (),
-        methods: Iterable[Method] = (),
-    ) -> None:
-        self.name = name
-        self.superclass = superclass
-        self.qualifiers = qualifiers
-        self.properties = tuple(properties)
-        self.methods = tuple(methods)
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, ClassDeclaration):
-            return NotImplemented
-        return (
-            self.name.lower() == other.name.lower()
-            and (self.superclass or "").lower() == (other.superclass or "").lower()
-            and self.qualifiers == other.qualifiers
-            and self.properties == other.properties
-            and self.methods == other.methods
-        )
-
-    def __hash__(self) -> int:
-        return hash((self.name.lower(), (self.superclass or "").lower()))
-
-    def __repr__(self) -> str:
-        return f"<ClassDeclaration {self.name}{f' : {self.superclass}' if self.superclass else ''}>"
 
 
 class Class:
@@ -328,9 +203,10 @@ class Class:
     def spawn(self, values: Mapping[str, Any] | None = None) -> Instance:
         """A new instance: `values` coerced, the class defaults for the rest (A-143, A-207).
 
-        ILLEGAL_OPERATION for an abstract class (A-263); INVALID_PROPERTY for a name that the class lacks.
+        ILLEGAL_OPERATION for an abstract class (A-263), except for those of method parameters: __PARAMETERS (A-148),
+        and what Win32_Process.Create takes. INVALID_PROPERTY for a name that the class lacks.
         """
-        if self.is_abstract and self.name != "__PARAMETERS":  # parameter objects are its instances (A-148)
+        if self.is_abstract and self.name != "__PARAMETERS" and not self.inherits_from(_PARAMETER_CLASS):
             message = f"class {self.name} is abstract and has no instances"
             raise error(WBEM_E_ILLEGAL_OPERATION, message, parameter=self.name)
         row = [one.default for one in self.properties.values()]
