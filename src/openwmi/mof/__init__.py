@@ -85,10 +85,17 @@ def declarations(
     the classes of instances and their ancestors. system: class names may begin with `__`. The text is parsed whole
     before the first step. Raises MofError.
     """
+
+    def find(namespace: str, name: str) -> Class | None:
+        found = find_class(name)
+        if found is None or found.namespace is None or found.namespace.lower() == namespace.lower():
+            return found
+        return found.decorated(namespace, found.server)
+
     directives = parse(text, file=file, include=include)
     yield from Resolution(
         directives,
-        lambda _, name: find_class(name),
+        find,
         namespace=namespace,
         server=server,
         class_flags=class_flags,

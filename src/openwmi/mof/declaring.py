@@ -11,6 +11,7 @@ from openwmi.model.qualifiers import Qualifier
 from openwmi.mof.signatures import PARAMETERS, RETURN_VALUE, identity, method_of, with_qualifiers
 
 if TYPE_CHECKING:
+    from openwmi.model.qualifiers import QualifierSet
     from openwmi.mof.initialising import Initialiser
     from openwmi.mof.qualifying import Qualifying
     from openwmi.mof.syntax import ClassNode, MethodNode, PropertyNode
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 _OBJECT: Final = int(CimType.OBJECT)
 _REFERENCE: Final = int(CimType.REFERENCE)
 _SINT32: Final = int(CimType.SINT32)
+_STRING: Final = int(CimType.STRING)
 _IN: Final = Qualifier("In", True, int(CimType.BOOLEAN), 0)
 _TYPES: Final[dict[str, int]] = {
     name: int(code) for name, code in BY_NAME.items() if code not in (CimType.OBJECT, CimType.REFERENCE)
@@ -78,6 +80,8 @@ class Declarer:
             if node.array:  # Windows keeps a declared size as the qualifier MAX
                 more = (Qualifier("MAX", node.array, _SINT32, 0), *more)
         qualifiers = self._qualifying.set(node.qualifiers, scopes, *more)
+        if code & ~ARRAY == _STRING and len(qualifiers):
+            code, reference = _embedded(code, qualifiers)
         if node.value_at:
             default = self._initialiser.value(node, code, reference)
             return Property(node.name, code, reference, default, True, qualifiers, origin, True)
@@ -109,6 +113,16 @@ class Declarer:
         if node.type.lower() != "void" or node.reference:
             code, reference = _type(node)
         return method_of(node.name, qualifiers, parameters, code, reference, origin)
+
+
+def _embedded(code: int, qualifiers: QualifierSet) -> tuple[int, str | None]:
+    """The CIM way to declare an embedded object, a string that says what it holds: Windows stores an object."""
+    held = qualifiers.value("embeddedinstance")
+    if isinstance(held, str):
+        return code & ARRAY | _OBJECT, held
+    if qualifiers.truth("embeddedobject"):
+        return code & ARRAY | _OBJECT, None
+    return code, None
 
 
 def _type(node: PropertyNode | MethodNode) -> tuple[int, str | None]:

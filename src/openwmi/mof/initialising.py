@@ -104,7 +104,7 @@ class Initialiser:
         number: int,
     ) -> object:
         try:
-            return coerce(value, code, name=node.name, reference=reference)
+            return coerce(value, code, reference=reference)
         except WbemError as reason:
             raise self._wrong(node, _CODES.get(reason.code, reason.code), reason.message, number) from None
 

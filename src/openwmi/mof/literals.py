@@ -10,7 +10,8 @@ from openwmi.mof.syntax import Char
 MAX_DIGITS: Final = 80
 """Longest number token: 64 binary digits, sign and suffix fit well; beyond it a number is out of range unread."""
 
-_ESCAPE: Final = re.compile(r"\\(?:[xX]([0-9a-fA-F]{1,4})|(.))")
+# Compiled when the first constant needs them (`re` keeps them): most texts have neither escapes nor such numbers.
+_ESCAPE: Final = r"\\(?:[xX]([0-9a-fA-F]{1,4})|(.))"
 _ESCAPES: Final = {
     "b": "\b",
     "t": "\t",
@@ -21,14 +22,11 @@ _ESCAPES: Final = {
     "'": "'",
     "\\": "\\",
 }
-_NUMBER: Final = re.compile(
-    r"""([-+]?) (?:
+_NUMBER: Final = r"""(?x)([-+]?) (?:
       0[xX]([0-9a-fA-F]+) | ([01]+)[bB] | (0[0-7]+) | ([0-9]+)
     | ( [0-9]*\.[0-9]+(?:[eE][-+]?[0-9]+)? | [0-9]+(?:\.[0-9]*)?[eE][-+]?[0-9]+ | [0-9]+\. )
-    ) \Z""",
-    re.VERBOSE,
-)
-_SURROGATES: Final = re.compile("[\ud800-\udbff][\udc00-\udfff]")
+    ) \Z"""
+_SURROGATES: Final = "[\ud800-\udbff][\udc00-\udfff]"
 
 
 def _escaped(match: re.Match[str]) -> str:
@@ -50,7 +48,7 @@ def string(token: str) -> str:
     """
     text = token[1:-1]
     if "\\" in text:
-        text = _SURROGATES.sub(_joined, _ESCAPE.sub(_escaped, text))
+        text = re.sub(_SURROGATES, _joined, re.sub(_ESCAPE, _escaped, text))
     return text
 
 
@@ -72,7 +70,7 @@ def number(token: str) -> int | float:
     """The value of a number token in any base. ValueError when it is none, OverflowError when it is too large."""
     if len(token) > MAX_DIGITS:
         raise OverflowError
-    match = _NUMBER.match(token)
+    match = re.match(_NUMBER, token)
     if match is None:
         raise ValueError
     sign, hexadecimal, binary, octal, decimal, real = match.groups()

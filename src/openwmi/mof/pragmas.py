@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from openwmi.model import status as s
@@ -23,8 +22,6 @@ CLASS_WORDS: Final = {
 }
 INSTANCE_WORDS: Final = {"createonly": CREATE_ONLY, "updateonly": UPDATE_ONLY}
 _EXCLUSIVE: Final = (CREATE_ONLY | UPDATE_ONLY, UPDATE_SAFE_MODE | UPDATE_FORCE_MODE)
-_COMPONENT: Final = re.compile(r"[^\W\d]\w*\Z")
-_LOCALE: Final = re.compile(r"ms_[0-9a-f]{1,8}\Z", re.IGNORECASE)
 
 
 class DeleteClass(NamedTuple):
@@ -51,7 +48,9 @@ def namespace(node: Pragma, server: str | None) -> str:
         if machine != "." and (server is None or machine.lower() != server.lower()):
             message = f"a MOF file cannot name another machine: {machine}"
             raise node.error(s.WBEMMOF_E_INVALID_NAMESPACE_SPECIFICATION, message)
-    if not all(_COMPONENT.match(part) for part in path.split("\\")):
+    elif path.startswith("\\"):
+        path = path[1:]  # Microsoft's own samples have it
+    if not all(part.isidentifier() for part in path.split("\\")):
         raise node.error(s.WBEMMOF_E_INVALID_NAMESPACE_SYNTAX, f"not a namespace: {path!r}")
     return path
 
@@ -93,8 +92,17 @@ def deletion(node: Pragma) -> DeleteClass | DeleteInstance:
 def amendment(node: Pragma) -> str:
     """The locale of `#pragma amendment("MS_409")`, as written."""
     argument = node.arguments[0] if len(node.arguments) == 1 else None
-    if not isinstance(argument, str) or not _LOCALE.match(argument):
+    if not isinstance(argument, str) or not _is_locale(argument):
         raise node.error(
             s.WBEMMOF_E_INVALID_AMENDMENT_SYNTAX, 'expected amendment("MS_xxx"), xxx a locale in hex'
         )
     return argument
+
+
+def _is_locale(text: str) -> bool:
+    digits = text[3:]
+    return (
+        text[:3].lower() == "ms_"
+        and 0 < len(digits) <= 8
+        and not set(digits.lower()) - set("0123456789abcdef")
+    )
