@@ -124,12 +124,22 @@ def test_times_are_in_units_of_100_ns(ask: Ask) -> None:
     assert int(str(row["KernelModeTime"])) / 1e7 == pytest.approx(spent.system, abs=0.1)
 
 
+def test_a_scan_goes_by_number_and_names_nobody_twice(ask: Ask) -> None:
+    numbers = [int(str(row["ProcessId"])) for row in ask("Win32_Process", "ProcessId")]
+    assert numbers == sorted(set(numbers))
+    assert {1, ME} <= set(numbers)
+
+
 def test_a_kernel_thread_has_no_command_line_and_no_memory(ask: Ask) -> None:
     threads = [row for row in ask("Win32_Process") if row["ParentProcessId"] == 2]
     if not threads:
         pytest.skip("a container shows no kernel threads")
     for row in threads:
         assert (row["CommandLine"], row["ExecutablePath"], row["PeakWorkingSetSize"]) == (None, None, None)
+    with opened_files() as paths:
+        ask("Win32_Process", "CommandLine", "ParentProcessId")
+    assert not {f"/proc/{row['Handle']}/cmdline" for row in threads} & set(paths)
+    assert f"/proc/{ME}/cmdline" in paths
 
 
 # Names that nobody thought of ---------------------------------------------------------------------------------

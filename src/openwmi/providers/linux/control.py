@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from openwmi.contract.caller import unix_sid
 from openwmi.providers.linux.files import contents, text
-from openwmi.providers.linux.processes import kilobytes
+from openwmi.providers.linux.processes import KERNEL_THREAD, kilobytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +29,6 @@ INVALID_PARAMETER = 21
 
 # Priority classes of Windows -> nice values; processes.priority() turns them back.
 NICE = {64: 19, 16384: 10, 32: 0, 32768: -5, 128: -10, 256: -20}
-_KERNEL_THREAD = 0x00200000  # PF_KTHREAD in the flags of /proc/PID/stat
 
 
 def create(params: Mapping[str, object]) -> dict[str, object]:
@@ -131,7 +130,7 @@ def _is_untouchable(pid: int) -> bool:
     if pid == 1:
         return True
     stat = contents(f"/proc/{pid}/stat", 2048)
-    return bool(int(stat[stat.rindex(b")") + 2 :].split(None, 7)[6]) & _KERNEL_THREAD)
+    return bool(int(stat[stat.rindex(b")") + 2 :].split(None, 7)[6]) & KERNEL_THREAD)
 
 
 def set_priority(pid: int, priority_class: object) -> int:

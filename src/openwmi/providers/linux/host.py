@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import os
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from openwmi.providers.linux.files import assignments, contents, fields, line, listing, text
-from openwmi.providers.linux.mounts import Mount, mounted
+
+if TYPE_CHECKING:
+    from openwmi.providers.linux.mounts import Mount
 
 
 class Host:
@@ -60,6 +63,8 @@ class Host:
 
     @cached_property
     def mounts(self) -> list[Mount]:
+        from openwmi.providers.linux.mounts import mounted
+
         return mounted(self.root)
 
     @cached_property

@@ -24,7 +24,8 @@ UINT32 = 0xFFFFFFFF
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 PAGE_SIZE = os.sysconf("SC_PAGE_SIZE")
 _UNITS_PER_TICK = 10_000_000 // TICKS_PER_SECOND
-_MICROSECONDS = 1_000_000 // TICKS_PER_SECOND
+_TWO_DIGITS = [f"{number:02}" for number in range(60)]
+_FRACTIONS = [f".{tick * (1_000_000 // TICKS_PER_SECOND):06}" for tick in range(TICKS_PER_SECOND)]
 _LONGEST_NAME = 15  # bytes that the kernel keeps of a program's name
 
 
@@ -97,6 +98,10 @@ _NULL = Column("None")
 # its exit signal (field 38 of proc(5)) is not negative.
 _LEADER = Column("", ("stat", "leader"), 35)
 
+# Threads of the kernel have no command line, so where their flags are at hand that file stays closed.
+_FLAGS = 6
+KERNEL_THREAD = 0x00200000  # PF_KTHREAD
+
 # In this order; each reads one file and binds the names that expressions use. The two that nearly every query wants
 # are read without a call.
 _FILES = {
@@ -112,16 +117,18 @@ _FILES = {
             if f[35][:1] == b"-":
                 return None""",
     "cmdline": """
-            descriptor = open_(base + "/cmdline", 0)
-            try:
-                raw = read_(descriptor, 4096)
-                if len(raw) == 4096:
-                    raw += rest(descriptor)
-            finally:
-                close_(descriptor)
-            raw = raw.rstrip(b"\\0").replace(b"\\0", b" ")""",
+            raw = b""
+            if {is_program}:
+                descriptor = open_(base + "/cmdline", 0)
+                try:
+                    raw = read_(descriptor, 4096)
+                    if len(raw) == 4096:
+                        raw += rest(descriptor)
+                finally:
+                    close_(descriptor)
+                raw = raw.rstrip(b"\\0").replace(b"\\0", b" ")""",
     "name": """
-            begin = stat.index(b"(") + 1
+            begin = len(pid) + 2
             name = text(stat[begin:end] if end - begin != 15 else full_name(base, stat[begin:end]))""",
     "status": """
             status = contents(base + "/status", 8192)""",
@@ -165,13 +172,14 @@ def _compile(columns: tuple[str, ...], *, guarded: bool, leaders_only: bool) -> 
     chosen = [COLUMNS.get(name, _NULL) for name in columns]
     chosen = [_NULL if column.guarded and not guarded else column for column in chosen]
     needs = [*chosen, _LEADER] if leaders_only else chosen
-    splits = 1 + max((column.field for column in needs), default=0)
+    files = [file for file in _FILES if any(file in column.files for column in needs)]
+    splits = 1 + max(_FLAGS, *(column.field for column in needs), 0)
+    is_program = f"not int(f[{_FLAGS}]) & {KERNEL_THREAD}" if "stat" in files else "True"
     source = _SOURCE.format(
         started="moments(boot_seconds(host.root))" if "CreationDate" in columns else "None",
         files="".join(
-            code.replace("{splits}", str(splits))
-            for file, code in _FILES.items()
-            if any(file in column.files for column in needs)
+            _FILES[file].replace("{splits}", str(splits)).replace("{is_program}", is_program)
+            for file in files
         ),
         values="".join(f"{column.expression}, " for column in chosen),
     )
@@ -255,7 +263,7 @@ def moments(boot: int | None) -> Callable[[int], str | None]:
             known = quarters[quarter] = (text[:10], int(text[10:12]) * 60 + int(text[12:14]), text[21:])
         hour, offset, zone = known
         minute, second = divmod(offset + within, 60)
-        return f"{hour}{minute:02}{second:02}.{part * _MICROSECONDS:06}{zone}"
+        return f"{hour}{_TWO_DIGITS[minute]}{_TWO_DIGITS[second]}{_FRACTIONS[part]}{zone}"
 
     return started
 
