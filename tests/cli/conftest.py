@@ -27,23 +27,23 @@ class Cli_Everything : Cli_Base {
 """
 ROWS = [
     {
-
-            "Id": 1,
-            "Small": -8,
-            "Large": 2**64 - 1,
-            "Low": -(2**63),
-            "Real": 0.5,
-            "Single": 0.25,
-            "Truth": True
-        ,
-        "Letter": 65, "Text": 'a"b,c\td\\e\nf', "Moment": "20240501123456.500000+120",
-
-            "Span": "00000001020304.500000:000",
-            "Link": 'Cli_Base.Id="x"',
-            "Texts": ["a", "b,c"],
-            "Bytes": [0, 255]
-        ,
-        "Truths": [True, False], "Moments": ["20240501123456.000000-060"], "Label": "first",
+        "Id": 1,
+        "Small": -8,
+        "Large": 2**64 - 1,
+        "Low": -(2**63),
+        "Real": 0.5,
+        "Single": 0.25,
+        "Truth": True,
+        "Letter": 65,
+        "Text": 'a"b,c\td\\e\nf',
+        "Moment": "20240501123456.500000+120",
+        "Span": "00000001020304.500000:000",
+        "Link": 'Cli_Base.Id="x"',
+        "Texts": ["a", "b,c"],
+        "Bytes": [0, 255],
+        "Truths": [True, False],
+        "Moments": ["20240501123456.000000-060"],
+        "Label": "first",
     },
     {"Id": 2, "Text": "", "Texts": [], "Moment": "****0101******.******+***", "Label": "\x1b[31mred\x07"},
     {"Id": 3},

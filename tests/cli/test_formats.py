@@ -50,7 +50,11 @@ def test_jsonl_is_one_object_a_line(main: Main) -> None:
     documents = [json.loads(line) for line in lines]
     assert [list(document) for document in documents] == [["Id", "Text", "Texts", "Moment", "Label"]] * 3
     assert documents[1] == {
-        "Id": 2, "Text": "", "Texts": [], "Moment": "****0101******.******+***", "Label": ROWS[1]["Label"]
+        "Id": 2,
+        "Text": "",
+        "Texts": [],
+        "Moment": "****0101******.******+***",
+        "Label": ROWS[1]["Label"],
     }
     assert documents[2] == {"Id": 3, "Text": None, "Texts": None, "Moment": None, "Label": None}
 
@@ -67,29 +71,24 @@ def test_json_is_one_array_of_the_same_objects(main: Main) -> None:
 def test_json_keeps_every_type(main: Main) -> None:
     (row,) = json.loads(main("query", ALL, "-o", "json").out)
     assert row == {
-
-            "Id": 1,
-            "Label": "first",
-            "Small": -8,
-            "Large": 2**64 - 1,
-            "Low": -(2**63),
-            "Real": 0.5,
-            "Single": 0.25
-        ,
-
-            "Truth": True,
-            "Letter": 65,
-            "Text": 'a"b,c\td\\e\nf',
-            "Moment": "2024-05-01T12:34:56.500000+02:00"
-        ,
-
-            "Span": "P1DT2H3M4.5S",
-            "Link": 'Cli_Base.Id="x"',
-            "Part": None,
-            "Texts": ["a", "b,c"],
-            "Bytes": [0, 255]
-        ,
-        "Truths": [True, False], "Moments": ["2024-05-01T12:34:56-01:00"],
+        "Id": 1,
+        "Label": "first",
+        "Small": -8,
+        "Large": 2**64 - 1,
+        "Low": -(2**63),
+        "Real": 0.5,
+        "Single": 0.25,
+        "Truth": True,
+        "Letter": 65,
+        "Text": 'a"b,c\td\\e\nf',
+        "Moment": "2024-05-01T12:34:56.500000+02:00",
+        "Span": "P1DT2H3M4.5S",
+        "Link": 'Cli_Base.Id="x"',
+        "Part": None,
+        "Texts": ["a", "b,c"],
+        "Bytes": [0, 255],
+        "Truths": [True, False],
+        "Moments": ["2024-05-01T12:34:56-01:00"],
     }
 
 

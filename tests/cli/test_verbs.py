@@ -72,7 +72,7 @@ def test_get_of_a_class_prints_its_instances(main: Main) -> None:
 
 def test_get_shows_system_properties(main: Main) -> None:
     document = json.loads(main("get", "Cli_Callee='a'", "Name", "--system", "-o", "json").out)
-    assert list(document)[0] == "__GENUS"
+    assert next(iter(document)) == "__GENUS"
     assert document["__RELPATH"] == 'Cli_Callee.Name="a"'
 
 

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 
 from openwmi.cli import VERBS, show
 from openwmi.cli.console import Console, OutputFailed, OutputGone
+from openwmi.cli.interrupts import CANCELLED, Interrupts
 from openwmi.cli.options import DEFAULT_NAMESPACE, CommandLine, Misuse, Options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import ModuleType
-
-CANCELLED = 130
 
 
 def run(verb: str, arguments: Sequence[str]) -> int:
@@ -33,8 +32,9 @@ def _guarded(module: ModuleType, verb: str, options: Options) -> int:
     console = Console(colour=options.color, verbosity=options.verbose, quiet=options.quiet)
     options.namespace = options.namespace or DEFAULT_NAMESPACE
     try:
-        code = int(module.run(options, console))
-        console.flush()
+        with Interrupts():
+            code = int(module.run(options, console))
+            console.flush()
     except OutputGone:
         return 0
     except OutputFailed as failure:
