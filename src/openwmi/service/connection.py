@@ -72,6 +72,7 @@ class Connection:
         self._check_right(row.right, row.method)
         refused_at_once(operation)
         self._service.check_room(self.caller)
+        self._space.namespaces.refresh()
         return self._started(operation, sink, flags, context)
 
     def _started(

@@ -74,8 +74,7 @@ class Execution:
 
     def segments(self, operation: ops.AnyOperation) -> Iterator[Segment]:
         """The segments of an operation. Errors that belong to the final status are raised while iterating (B18)."""
-        self.space.namespaces.refresh()
-        yield from _SEGMENTS[type(operation)](self, operation)
+        return _SEGMENTS[type(operation)](self, operation)
 
 
 def checked_language(language: str) -> None:
@@ -116,7 +115,8 @@ def _instances(execution: Execution, operation: ops.CreateInstanceEnum) -> Itera
     flags = execution.flags & f.WBEM_FLAG_DIRECT_READ
     if execution.flags & f.WBEM_FLAG_SHALLOW:  # exactly this class: the bit a query has for it (A-267)
         flags |= f.WBEM_FLAG_DIRECT_READ
-    yield from _steps(execution, planned(execution.space, "SELECT * FROM " + class_.name, flags))
+    for step in planned(execution.space, f"SELECT * FROM {class_.name}", flags).steps:
+        yield _step(execution, step)
 
 
 def _query(execution: Execution, operation: ops.ExecQuery) -> Iterator[Segment]:
@@ -136,10 +136,6 @@ def _query(execution: Execution, operation: ops.ExecQuery) -> Iterator[Segment]:
     if execution.flags & f.WBEM_FLAG_PROTOTYPE:
         yield objects((plan.prototype(),))
         return
-    yield from _steps(execution, plan)
-
-
-def _steps(execution: Execution, plan: Plan) -> Iterator[Segment]:
     for step in plan.steps:
         yield _step(execution, step)
 
@@ -173,6 +169,7 @@ def _step(execution: Execution, step: Step) -> Segment:
         fault=lambda exception: provider_fault(exception, hosted.name, class_.name),
         request=request,
         blocking=hosted.blocking,
+        drops=step.residual is not None,
     )
 
 

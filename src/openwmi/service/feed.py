@@ -34,11 +34,11 @@ class Segment:
     open(): called on a worker thread (on the loop when `blocking` is false); gives an iterable, an async iterable, or
     an awaitable of an iterable.
     layout: of the rows, None when the iterable holds objects already.
-    run: filter and projection, from rows to rows.
+    run: filter and projection, from rows to rows; drops: whether it may leave rows out.
     fault(exception): the error to report when reading fails.
     """
 
-    __slots__ = ("blocking", "fault", "layout", "open", "request", "run", "threads")
+    __slots__ = ("blocking", "drops", "fault", "layout", "open", "request", "run", "threads")
 
     def __init__(
         self,
@@ -50,6 +50,7 @@ class Segment:
         fault: Callable[[BaseException], WbemError] | None = None,
         request: Request | None = None,
         blocking: bool = True,
+        drops: bool = True,
     ) -> None:
         self.open = open
         self.threads = threads
@@ -58,6 +59,7 @@ class Segment:
         self.fault = fault
         self.request = request
         self.blocking = blocking
+        self.drops = drops
 
     def filtered(self, rows: Iterable[Any]) -> Iterable[Any]:
         return rows if self.run is None else self.run(rows)
@@ -71,7 +73,9 @@ class Segment:
     def stoppable(self, rows: Iterable[Any]) -> Iterable[Any]:
         """The rows until nobody wants them: a filter that lets nothing through must not keep a thread for ever."""
         request = self.request
-        return rows if request is None or isinstance(rows, (list, tuple)) else _until_cancelled(rows, request)
+        if request is None or not self.drops or isinstance(rows, (list, tuple)):
+            return rows
+        return _until_cancelled(rows, request)
 
 
 def objects(found: Iterable[Any]) -> Segment:
@@ -94,24 +98,37 @@ class Reader(Protocol):
     def on_end(self, fault: BaseException | None, status: int) -> None: ...
 
 
+class _Part:
+    """A segment that is being read, and its rows that have not been handed over yet."""
+
+    __slots__ = ("close", "rows", "segment", "source")
+
+    def __init__(self, segment: Segment) -> None:
+        self.segment = segment
+        self.rows: list[Any] = []
+        self.source: Iterator[Any] | None = None
+        self.close: Callable[[], object] | None = None
+
+
 class Feed:
-    """One operation's production, driven on `loop` and on worker threads."""
+    """One operation's production, driven on `loop` and on worker threads.
+
+    At any moment either one worker thread (or one task) produces, or nobody does; `_active` says which. The producer
+    appends to the current part's rows and counts `_produced`; everything else belongs to the loop.
+    """
 
     __slots__ = (
         "_active",
         "_armed",
-        "_buffer",
-        "_close",
         "_delivered",
         "_failures",
-        "_iterator",
         "_limit",
         "_loop",
+        "_part",
         "_planner",
         "_produced",
         "_reader",
         "_room",
-        "_segment",
         "_segments",
         "_stopped",
         "_task",
@@ -125,10 +142,7 @@ class Feed:
         self._segments = segments
         self._planner = planner
         self._reader: Reader | None = reader
-        self._segment: Segment | None = None
-        self._iterator: Iterator[Any] | None = None
-        self._close: Callable[[], object] | None = None
-        self._buffer: list[Any] = []
+        self._part: _Part | None = None
         self._armed = False
         self._active = False
         self._stopped = False
@@ -159,146 +173,142 @@ class Feed:
         if self._stopped:
             return
         self._stopped = True
+        self._limit = 0
         self._reader = None
-        if self._segment is not None and self._segment.request is not None:
-            self._segment.request.cancelled = True
+        part = self._part
+        if part is not None and part.segment.request is not None:
+            part.segment.request.cancelled = True
         if self._task is not None:
             self._task.cancel()
         elif not self._active:
             self._discard()
 
     def _schedule(self) -> None:
-        segment = self._segment
-        if segment is None:
+        """Have somebody go on producing."""
+        part = self._part
+        if part is None:
             self._planner.submit(self._advance)
-        elif segment.blocking:
-            segment.threads.submit(self._slice)
+        elif part.segment.blocking:
+            part.segment.threads.submit(self._produce)
         else:
-            self._slice()
+            self._produce()
 
     def _discard(self) -> None:
         """Close what is open, on a thread: closing a generator runs the provider's code."""
-        if self._close is not None or self._segment is None:
-            threads = self._segment.threads if self._segment is not None else self._planner
-            threads.submit(self._shut)
+        part, self._part = self._part, None
+        if part is not None and part.close is not None:
+            part.segment.threads.submit(lambda: _closed(part))
 
     def _collect(self) -> None:
         """Hand over what has gathered; while there is something, look again a little later."""
-        count = len(self._buffer)
-        if count:
-            self._flush(count)
+        part = self._part
+        if part is not None and part.rows:
+            self._hand_over(part)
             if self._active:
                 self._loop.call_later(GATHER_SECONDS, self._collect)
                 return
         self._armed = False
-        if self._buffer:  # a row came between the look and the flag
+        part = self._part
+        if part is not None and part.rows:  # a row came between the look and the flag
             self._armed = True
             self._loop.call_soon(self._collect)
 
-    def _flush(self, count: int) -> None:
-        rows = self._buffer[:count]
-        del self._buffer[:count]
+    def _hand_over(self, part: _Part) -> None:
+        count = len(part.rows)
+        if not count:
+            return
+        rows = part.rows[:count]
+        del part.rows[:count]
         self._delivered += count
-        segment, reader = self._segment, self._reader
-        if reader is not None and segment is not None:
-            reader.on_batch(segment.batch(rows))
+        if self._reader is not None:
+            self._reader.on_batch(part.segment.batch(rows))
 
     def _on_paused(self) -> None:
-        """The thread used up what it was allowed."""
+        """The producer used up what it was allowed, or has seen that nobody wants more."""
         self._active = False
-        if self._stopped:
+        if self._part is not None and not self._stopped:
+            self._hand_over(self._part)
+        if self._reader is None:
             self._discard()
-            return
-        if self._buffer:
-            self._flush(len(self._buffer))
-        if not self._active and self._produced < self._limit and not self._stopped:
+        elif not self._active and self._produced < self._limit:
             self._active = True
             self._schedule()
 
-    def _on_segment_end(self, exception: BaseException | None) -> None:
+    def _on_part(self, part: _Part, exception: BaseException | None) -> None:
         """A segment is through; a failing one does not keep the others from being read (D-54)."""
-        if self._stopped:
-            self._active = False
-            self._discard()
-            return
-        if self._buffer:
-            self._flush(len(self._buffer))
+        self._hand_over(part)
         if exception is not None:
             self._failures = [*(self._failures or ()), exception]
-        self._segment = None
-        self._iterator = self._close = None
-        self._task = None
-        if self._reader is None:  # the last rows made the sink stop the call
-            return
-        if self._produced < self._limit:
-            self._schedule()
-        else:
-            self._active = False
 
     def _on_end(self, exception: BaseException | None) -> None:
         """All segments are through, or the operation could not be planned."""
         self._active = False
-        reader, self._reader = self._reader, None
         self._stopped = True
+        reader, self._reader = self._reader, None
         if reader is None:
             return
         failures = self._failures
-        if failures:
+        if exception is None and failures:
             # Some of several sources failed: what the others gave stands, and the status says that it is not all.
-            if exception is None and self._tried > 1 and self._delivered:
+            if self._tried > 1 and self._delivered:
                 reader.on_end(None, WBEM_S_PARTIAL_RESULTS)
                 return
-            exception = failures[0]  # also of what came after it: "not found" where the look-up failed
+            exception = failures[0]
         reader.on_end(exception, 0)
 
-    def _on_async(self, answer: Any) -> None:
+    def _on_async(self, part: _Part, answer: Any) -> None:
         """A segment turned out to be asynchronous: read it with a task on the loop."""
-        segment = self._segment
-        if self._stopped or segment is None:
+        if self._stopped:
             self._active = False
             if hasattr(answer, "close"):
                 answer.close()
             return
-        run = self._iterate if hasattr(answer, "__aiter__") else self._awaited
-        self._task = self._loop.create_task(run(segment, answer))
+        read = self._iterate if hasattr(answer, "__aiter__") else self._awaited
+        self._task = self._loop.create_task(read(part, answer))
 
-    async def _iterate(self, segment: Segment, rows: AsyncIterable[Any]) -> None:
+    async def _iterate(self, part: _Part, rows: AsyncIterable[Any]) -> None:
         exception: BaseException | None = None
+        segment = part.segment
         try:
             async for row in rows:
                 for result in segment.filtered((row,)):
-                    self._buffer.append(result)
+                    part.rows.append(result)
                     self._produced += 1
-                if not self._armed and self._buffer:
+                if not self._armed and part.rows:
                     self._armed = True
                     self._loop.call_soon(self._collect)
                 if self._produced >= self._limit:
-                    await self._wait_for_room()
+                    await self._wait_for_room(part)
         except Exception as failure:  # noqa: BLE001 - a provider may raise anything
             exception = segment.failure(failure)
         finally:
             if (shut := getattr(rows, "aclose", None)) is not None:
                 await shut()
-        self._on_segment_end(exception)
+        self._after_task(part, exception)
 
-    async def _wait_for_room(self) -> None:
+    async def _wait_for_room(self, part: _Part) -> None:
         """Suspend until the reader wants more."""
-        if self._buffer:
-            self._flush(len(self._buffer))
+        self._hand_over(part)
         while self._produced >= self._limit:
             self._room = self._loop.create_future()
             await self._room
             self._room = None
 
-    async def _awaited(self, segment: Segment, answer: Awaitable[Iterable[Any]]) -> None:
+    async def _awaited(self, part: _Part, answer: Awaitable[Iterable[Any]]) -> None:
         exception: BaseException | None = None
         try:
-            for result in segment.filtered(await answer):
-                self._buffer.append(result)
+            for result in part.segment.filtered(await answer):
+                part.rows.append(result)
                 self._produced += 1
         except Exception as failure:  # noqa: BLE001 - a provider may raise anything
-            exception = segment.failure(failure)
-        self._on_segment_end(exception)
+            exception = part.segment.failure(failure)
+        self._after_task(part, exception)
+
+    def _after_task(self, part: _Part, exception: BaseException | None) -> None:
+        self._task = self._part = None
+        self._on_part(part, exception)
+        if self._reader is not None:
+            self._planner.submit(self._advance)
 
     # On a worker thread
 
@@ -309,60 +319,86 @@ class Feed:
             self._stopped = True
 
     def _advance(self) -> None:
-        """Find the next segment."""
+        """Find the next segment, and pass it to a thread of its provider."""
+        part = self._next_part()
+        if part is None:
+            return
+        if part.segment.blocking:
+            part.segment.threads.submit(self._produce)
+        else:
+            self._tell(self._produce)
+
+    def _next_part(self) -> _Part | None:
+        """The next segment; the end is told when there is none, or when it cannot be planned."""
         try:
             segment = None if self._stopped else next(self._segments, None)
         except BaseException as exception:  # noqa: BLE001 - on a worker thread nobody else would hear of it
             self._tell(self._on_end, exception)
-            return
+            return None
         if segment is None:
             self._tell(self._on_end, None)
-            return
-        self._segment = segment
+            return None
         self._tried += 1
-        self._tell(self._schedule)
+        part = self._part = _Part(segment)
+        if self._stopped and segment.request is not None:
+            segment.request.cancelled = True
+        return part
 
-    def _slice(self) -> None:
-        """Read the segment until it ends or the allowance does."""
-        segment = self._segment
-        assert segment is not None
+    def _produce(self) -> None:
+        """Read segment after segment, as long as they belong to this thread and the allowance lasts."""
+        part = self._part
+        threads = part.segment.threads if part is not None else None
+        while part is not None:
+            exception: BaseException | None = None
+            try:
+                if not self._read(part):
+                    return
+            except BaseException as failure:  # noqa: BLE001 - on a worker thread nobody else would hear of it
+                exception = part.segment.failure(failure)
+            self._part = None
+            self._tell(self._on_part, part, exception)
+            part = self._next_part()
+            if part is not None and (not part.segment.blocking or part.segment.threads is not threads):
+                self._tell(self._schedule)
+                return
+
+    def _read(self, part: _Part) -> bool:
+        """Read one segment. True when it is through; otherwise somebody has been told how it goes on."""
+        source = part.source
+        if source is None:
+            if self._stopped:
+                self._tell(self._on_paused)
+                return False
+            segment = part.segment
+            answer = segment.open()
+            if hasattr(answer, "__aiter__") or hasattr(answer, "__await__"):
+                self._tell(self._on_async, part, answer)
+                return False
+            part.close = getattr(answer, "close", None)
+            source = part.source = iter(segment.filtered(segment.stoppable(answer)))
+        append = part.rows.append
+        produced = self._produced
         try:
-            rows = self._iterator
-            if rows is None:
-                if self._stopped:
-                    self._tell(self._on_paused)
-                    return
-                answer = segment.open()
-                if hasattr(answer, "__aiter__") or hasattr(answer, "__await__"):
-                    self._tell(self._on_async, answer)
-                    return
-                self._close = getattr(answer, "close", None)
-                rows = self._iterator = iter(segment.filtered(segment.stoppable(answer)))
-            append = self._buffer.append
-            produced = self._produced
-            try:
-                for row in rows:
-                    append(row)
-                    produced += 1
-                    if not self._armed:
-                        self._armed = True
-                        self._tell(self._collect)
-                    if produced >= self._limit or self._stopped:
-                        break
-                else:
-                    self._tell(self._on_segment_end, None)
-                    return
-            finally:
-                self._produced = produced
-            self._tell(self._on_paused)
-        except BaseException as exception:  # noqa: BLE001 - on a worker thread nobody else would hear of it
-            self._tell(self._on_segment_end, segment.failure(exception))
+            for row in source:
+                append(row)
+                produced += 1
+                if not self._armed:
+                    self._armed = True
+                    self._tell(self._collect)
+                if produced >= self._limit:
+                    break
+            else:
+                return True
+        finally:
+            self._produced = produced
+        self._tell(self._on_paused)
+        return False
 
-    def _shut(self) -> None:
-        """Close the provider's generator; what it raises while closing interests nobody any more."""
-        close, self._close, self._iterator = self._close, None, None
-        if close is not None:
-            try:
-                close()
-            except Exception:  # noqa: S110, BLE001 - the call is over, there is nobody to tell
-                pass
+
+def _closed(part: _Part) -> None:
+    """Close a provider's generator; what it raises while closing interests nobody any more."""
+    if part.close is not None:
+        try:
+            part.close()
+        except Exception:  # noqa: S110, BLE001 - the call is over, there is nobody to tell
+            pass

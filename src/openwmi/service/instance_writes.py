@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from typing import TYPE_CHECKING, Any, Final
 
 from openwmi.contract import flags as f
@@ -127,7 +127,7 @@ def _with_generated_key(class_: Class, instance: Instance) -> Instance:
         return instance
     first = class_.property(missing[0])
     if len(keys) == 1 and first is not None and first.type == CimType.STRING:
-        digits = secrets.token_hex(16).upper()
+        digits = os.urandom(16).hex().upper()
         parts = (digits[:8], digits[8:12], "4" + digits[13:16], "8" + digits[17:20], digits[20:])
         return instance.with_({missing[0]: "{" + "-".join(parts) + "}"})
     raise error(WBEM_E_ILLEGAL_NULL, f"{class_.name}: key {missing[0]} is NULL", parameter=missing[0])

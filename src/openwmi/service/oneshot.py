@@ -52,6 +52,7 @@ class OneShot:
         """The operation's objects, batch by batch, as soon as they are there; WbemError when it fails."""
         ops.checked_arguments(operation)
         flags = ops.checked_flags(operation, flags, "async")
+        self.space.namespaces.refresh()
         execution = Execution(self.space, self.caller, flags=flags, report=report)
         return self._read(execution, operation)
 
