@@ -82,7 +82,10 @@ def matches(shown: str, printed: str) -> bool:
         return True
     pattern = ".*?".join(re.escape(part.strip(" ")) for part in shown.rstrip("\n").split("..."))
     pattern = pattern.replace("\\ ", " ").replace(" ", r"[ ]+")
-    return re.fullmatch(pattern, re.sub(r"[ ]+$", "", printed, flags=re.MULTILINE).rstrip("\n"), re.DOTALL) is not None
+    return (
+        re.fullmatch(pattern, re.sub(r"[ ]+$", "", printed, flags=re.MULTILINE).rstrip("\n"), re.DOTALL)
+        is not None
+    )
 
 
 @pytest.mark.slow
@@ -124,7 +127,11 @@ def test_links_lead_somewhere() -> None:
 
 def test_nothing_shown_is_left_untested() -> None:
     """A fence is a command, a program, or says that it is text."""
-    fences = [match[1].split()[0] if match[1] else "" for page in PAGES for match in FENCE.finditer(page.read_text())]
+    fences = [
+        match[1].split()[0] if match[1] else ""
+        for page in PAGES
+        for match in FENCE.finditer(page.read_text())
+    ]
     assert set(fences) <= {"console", "python", "text"}
     assert fences.count("console") > 10
 
