@@ -247,13 +247,12 @@ class Feed:
         reader, self._reader = self._reader, None
         if reader is None:
             return
-        failures = self._failures
-        if exception is None and failures:
+        if self._failures:
             # Some of several sources failed: what the others gave stands, and the status says that it is not all.
-            if self._tried > 1 and self._delivered:
+            if exception is None and self._tried > 1 and self._delivered:
                 reader.on_end(None, WBEM_S_PARTIAL_RESULTS)
                 return
-            exception = failures[0]
+            exception = self._failures[0]  # the cause, and not what followed from it
         reader.on_end(exception, 0)
 
     def _on_async(self, part: _Part, answer: Any) -> None:
