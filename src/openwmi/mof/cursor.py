@@ -84,20 +84,16 @@ class Cursor:
     def string(self) -> str:
         """One string literal, or several that follow each other (C-03)."""
         tokens, at = self.tokens, self.i
-        token = tokens[at]
-        i = at + 1
+        end = at + 1
+        while tokens[end][:1] == '"' and len(tokens[end]) > 1:
+            end += 1
+        self.i = end
+        text = tokens[at]
+        if end > at + 1:
+            # Where two literals meet, two quotes do: an escaped quote before them still has its backslash.
+            text = '"' + "".join(tokens[at:end])[1:-1].replace('""', "") + '"'
         try:
-            if tokens[i][:1] != '"':
-                self.i = i
-                return literals.string(token) if "\\" in token else token[1:-1]
-            parts = []
-            while token[:1] == '"' and len(token) > 1:
-                parts.append(token[1:-1])
-                at += 1
-                token = tokens[at]
-            self.i = at
-            text = "".join(parts)
-            return literals.string(f'"{text}"') if "\\" in text else text
+            return literals.string(text) if "\\" in text else text[1:-1]
         except KeyError as wrong:
             message = f"\\{wrong.args[0]} is not an escape of MOF; a backslash is written \\\\"
             raise self.error(s.WBEMMOF_E_ILLEGAL_CONSTANT_VALUE, message, at) from None

@@ -80,7 +80,7 @@ class Declarer:
             if node.array:  # Windows keeps a declared size as the qualifier MAX
                 more = (Qualifier("MAX", node.array, _SINT32, 0), *more)
         qualifiers = self._qualifying.set(node.qualifiers, scopes, *more)
-        if code & ~ARRAY == _STRING and len(qualifiers):
+        if self._qualifying.embedding and code & ~ARRAY == _STRING:
             code, reference = _embedded(code, qualifiers)
         if node.value_at:
             default = self._initialiser.value(node, code, reference)

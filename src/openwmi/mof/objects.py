@@ -51,8 +51,13 @@ class ObjectParser(Cursor):
             flavors: tuple[str, ...] = ()
             if token == "(":
                 value_at = self.i = i + 1
-                value = self.array() if tokens[value_at] == "{" else self.constant()
-                i = self.i
+                token = tokens[value_at]
+                if token[0:1] == '"' and tokens[i + 2] == ")" and "\\" not in token and len(token) > 1:
+                    value = token[1:-1]  # the most frequent one, without a call
+                    i += 2
+                else:
+                    value = self.array() if token == "{" else self.constant()
+                    i = self.i
                 if tokens[i] != ")":
                     raise self.expected(s.WBEMMOF_E_EXPECTED_CLOSE_PAREN, "')'")
                 i += 1

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _STRING: Final = int(CimType.STRING)
 _BOOLEAN: Final = int(CimType.BOOLEAN)
+_STRINGS: Final = _STRING | ARRAY
 _SINT32: Final = int(CimType.SINT32)
 _REAL64: Final = int(CimType.REAL64)
 # A qualifier has one of four types (A-106); a declared type becomes the one that holds it.
@@ -37,6 +38,10 @@ _HELD_AS: Final[dict[int, int]] = {
     CimType.STRING: _STRING,
     CimType.BOOLEAN: _BOOLEAN,
 }
+_EMBEDDING: Final = frozenset(("embeddedinstance", "embeddedobject"))
+_CIMTYPE: Final = "cimtype"
+_NO_TYPE: Final = 0
+_ONLY_STRINGS: Final = {str}
 _PRESENT_IS_TRUE: Final = frozenset(("key", "static"))  # whatever value is written (C-27)
 _UNSIGNED: Final = 1 << 32
 _SIGNED: Final = 1 << 31
@@ -57,15 +62,16 @@ class _Rule(NamedTuple):
 class Qualifying:
     """The qualifiers declared so far, and the sets made of written ones."""
 
-    __slots__ = ("_rules",)
+    __slots__ = ("_rules", "embedding")
 
     def __init__(self) -> None:
         self._rules: dict[str, _Rule] = {}
+        self.embedding = False  # whether EmbeddedInstance or EmbeddedObject has been met in any set
 
     def declare(self, node: QualifierDeclaration) -> None:
         """Take a `Qualifier X : ...;` for what follows. Key and Singleton keep their meaning (A-102)."""
         lower = node.name.lower()
-        if lower == "cimtype":
+        if lower == _CIMTYPE:
             return  # known files declare it; it stays what it is
         _check_flavors(node, node.flavors)
         rule = _Rule(lower, combined(node.flavors, 0), None, True, frozenset())
@@ -77,6 +83,7 @@ class Qualifying:
             rule = rule._replace(flavor=0)
         self._rules = {name: known for name, known in self._rules.items() if known.lower != lower}
         self._rules[lower] = rule
+        self.embedding = self.embedding or lower in _EMBEDDING
 
     def _typed(self, node: QualifierDeclaration, lower: str) -> _Rule:
         """The DMTF form: without a word on propagation a qualifier reaches subclasses."""
@@ -100,8 +107,13 @@ class Qualifying:
     def _rule(self, name: str) -> _Rule:
         """The rule of a name as written, remembered under that spelling."""
         lower = name.lower()
-        rule = self._rules.get(lower) or _Rule(lower, DEFAULTS.get(lower, 0), None, True, frozenset())
+        rule = self._rules.get(lower)
+        if rule is None:
+            # A type that no literal has leads to the rules for a few names below.
+            type_ = _NO_TYPE if lower in _PRESENT_IS_TRUE or lower == _CIMTYPE else None
+            rule = _Rule(lower, DEFAULTS.get(lower, 0), type_, True, frozenset())
         self._rules[name] = rule
+        self.embedding = self.embedding or lower in _EMBEDDING
         return rule
 
     def implied(self, name: str) -> bool:
@@ -126,10 +138,14 @@ class Qualifying:
                 raise node.error(s.WBEMMOF_E_DUPLICATE_QUALIFIER, f"qualifier {name} is written twice")
             seen.add(rule.lower)
             value: object = node.value
-            if rule.type is None and type(value) is str:
+            kind = type(value)
+            declared = rule.type
+            if kind is str and (declared is None or declared == _STRING):
                 type_ = _STRING
-            elif rule.type is None and value is True:
+            elif value is True and (declared is None or declared == _BOOLEAN):
                 type_ = _BOOLEAN
+            elif kind is tuple and (declared is None or declared == _STRINGS) and _all_strings(value):
+                type_ = _STRINGS
             else:
                 value, type_ = _typed(node, rule)
             flavor = rule.flavor
@@ -144,12 +160,13 @@ class Qualifying:
                 raise node.error(
                     s.WBEMMOF_E_QUALIFIER_USED_OUTSIDE_SCOPE, f"{name} is declared for {where} only"
                 )
-            if rule.lower == "cimtype":
-                message = "CIMTYPE cannot be written; the type of a property says it"
-                raise node.error(s.WBEMMOF_E_CIMTYPE_QUALIFIER, message)
             found.append(Qualifier(name, value, type_, flavor))
         found += (one for one in more if one.name.lower() not in seen)
         return QualifierSet(found)
+
+
+def _all_strings(values: object) -> bool:
+    return set(map(type, values)) == _ONLY_STRINGS  # type: ignore[call-overload]
 
 
 def _check_flavors(node: QualifierNode | QualifierDeclaration, words: tuple[str, ...]) -> None:
@@ -162,6 +179,9 @@ def _typed(node: QualifierNode, rule: _Rule) -> tuple[object, int]:
     """Value and type where the literal alone does not settle them."""
     if rule.lower in _PRESENT_IS_TRUE:
         return True, _BOOLEAN
+    if rule.lower == _CIMTYPE:
+        message = "CIMTYPE cannot be written; the type of a property says it"
+        raise node.error(s.WBEMMOF_E_CIMTYPE_QUALIFIER, message)
     if rule.type is None:
         type_ = _inferred(node)
     elif node.value_at == node.at:  # no value is written
