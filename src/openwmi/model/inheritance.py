@@ -46,7 +46,7 @@ _MAX_CIMTYPES: Final = 4096
 _CIMTYPE_FLAVOR: Final = TO_INSTANCE | TO_SUBCLASS
 
 
-class _PassedOn(NamedTuple):
+class PassedOn(NamedTuple):
     """What every subclass of a class starts with; worked out once per class."""
 
     qualifiers: QualifierSet
@@ -62,13 +62,8 @@ def resolve(
     if name:
         check_class_name(name)
     _check_parent(declaration, parent, namespace)
-    base = _passed_on(parent) if parent is not None else _PassedOn(EMPTY, {}, {})
-    check_qualifiers(declaration.qualifiers)
-    for word in _NOT_ON_CLASS:
-        if word in declaration.qualifiers:
-            raise error(
-                WBEM_E_INVALID_QUALIFIER, f"class {name}: {word} is no qualifier of classes", parameter=word
-            )
+    base = passed_on(parent) if parent is not None else PassedOn(EMPTY, {}, {})
+    check_class_qualifiers(name, declaration.qualifiers)
     derivation = (parent.name, *parent.derivation) if parent is not None else ()
     class_ = Class(
         name,
@@ -86,6 +81,15 @@ def resolve(
     _check_keys(class_, parent)
     _check_kind(class_, parent)
     return class_
+
+
+def check_class_qualifiers(class_name: str, qualifiers: QualifierSet) -> None:
+    """Raise for qualifiers that no class can have (A-106, A-109)."""
+    check_qualifiers(qualifiers)
+    for word in _NOT_ON_CLASS:
+        if word in qualifiers:
+            message = f"{word} is no qualifier of classes"
+            raise _broken(class_name, WBEM_E_INVALID_QUALIFIER, message, word)
 
 
 def _broken(class_name: str, code: int, message: str, parameter: str | None = None) -> WbemError:
@@ -117,10 +121,10 @@ def _check_parent(declaration: ClassDeclaration, parent: Class | None, namespace
         raise _broken(name, WBEM_E_INVALID_SUPERCLASS, f"{parent.name} is terminal", wanted)
 
 
-def _passed_on(parent: Class) -> _PassedOn:
-    passed: _PassedOn | None = parent._passed_on
+def passed_on(parent: Class) -> PassedOn:
+    passed: PassedOn | None = parent._passed_on
     if passed is None:
-        passed = parent._passed_on = _PassedOn(
+        passed = parent._passed_on = PassedOn(
             parent.qualifiers.passed_on(),
             {key: _inherited_property(one) for key, one in parent.properties.items()},
             {key: _inherited_method(one) for key, one in parent.methods.items()},
@@ -167,24 +171,25 @@ def _typed(qualifiers: QualifierSet, code: int, reference: str | None) -> Qualif
     return QualifierSet((*automatic, *own)) if len(own) else automatic
 
 
-def _properties(declaration: ClassDeclaration, base: _PassedOn) -> dict[str, Property]:
+def _properties(declaration: ClassDeclaration, base: PassedOn) -> dict[str, Property]:
     properties = dict(base.properties)
     seen = set()
     for one in declaration.properties:
         key = one.name.lower()
-        check_member_name(one.name, "property")
         if key in seen:
             message = f"property {one.name} is declared twice"
             raise _broken(declaration.name, WBEM_E_INVALID_PROPERTY, message, one.name)
         seen.add(key)
-        properties[key] = _property(declaration.name, one, base.properties.get(key))
+        properties[key] = property_below(declaration.name, one, base.properties.get(key))
     if len(properties) > MAX_PROPERTIES:
         message = f"a class has at most {MAX_PROPERTIES} properties, not {len(properties)}"
         raise _broken(declaration.name, WBEM_E_TOO_MANY_PROPERTIES, message)
     return properties
 
 
-def _property(class_name: str, one: Property, above: Property | None) -> Property:
+def property_below(class_name: str, one: Property, above: Property | None) -> Property:
+    """What a declared property becomes in its class; `above` is what the class inherits under that name."""
+    check_member_name(one.name, "property")
     if one.type & ~ARRAY not in NAMES:
         message = f"property {one.name} has the type {type_name(one.type)}"
         raise _broken(class_name, WBEM_E_INVALID_CIM_TYPE, message, one.name)
@@ -218,47 +223,51 @@ def _property(class_name: str, one: Property, above: Property | None) -> Propert
 # Methods ------------------------------------------------------------------------------------------------------------
 
 
-def _methods(declaration: ClassDeclaration, base: _PassedOn) -> dict[str, Method]:
+def _methods(declaration: ClassDeclaration, base: PassedOn) -> dict[str, Method]:
     methods = dict(base.methods)
     seen = set()
     for one in declaration.methods:
         key = one.name.lower()
-        check_member_name(one.name, "method")
         if key in seen:
             message = f"method {one.name} is declared twice"
             raise _broken(declaration.name, WBEM_E_INVALID_METHOD, message, one.name)
         seen.add(key)
-        check_qualifiers(one.qualifiers)
-        check_signature(one)
-        above = base.methods.get(key)
-        if above is None:
-            methods[key] = one.replace(origin=declaration.name, local=True)
-            continue
-        if not same_signature(one, above):
-            message = f"method {one.name} has another signature in {above.origin}"
-            raise _broken(declaration.name, WBEM_E_PROPAGATED_METHOD, message, one.name)
-        qualifiers = one.qualifiers.inherited_from(above.qualifiers)
-        methods[key] = Method(above.name, qualifiers, one.inputs, one.outputs, above.origin, True)
+        methods[key] = method_below(declaration.name, one, base.methods.get(key))
     return methods
+
+
+def method_below(class_name: str, one: Method, above: Method | None) -> Method:
+    """What a declared method becomes in its class; `above` is what the class inherits under that name."""
+    check_member_name(one.name, "method")
+    check_qualifiers(one.qualifiers)
+    check_signature(one)
+    if above is None:
+        return one.replace(origin=class_name, local=True)
+    if not same_signature(one, above):
+        message = f"method {one.name} has another signature in {above.origin}"
+        raise _broken(class_name, WBEM_E_PROPAGATED_METHOD, message, one.name)
+    qualifiers = one.qualifiers.inherited_from(above.qualifiers)
+    return Method(above.name, qualifiers, one.inputs, one.outputs, above.origin, True)
 
 
 # Keys and kinds -----------------------------------------------------------------------------------------------------
 
 
+def check_key(class_name: str, one: Property) -> bool:
+    """Whether a property is a key; raises when it cannot be one (A-084)."""
+    if "key" not in one.qualifiers:
+        return False
+    if not one.is_key:
+        message = f"the qualifier key of {one.name} can only be TRUE"
+        raise _broken(class_name, WBEM_E_INVALID_QUALIFIER, message, one.name)
+    if one.type & ARRAY or one.type in _NO_KEY_TYPES:
+        message = f"{one.name} cannot be a key: it is {type_name(one.type)}"
+        raise _broken(class_name, WBEM_E_CANNOT_BE_KEY, message, one.name)
+    return True
+
+
 def _check_keys(class_: Class, parent: Class | None) -> None:
-    own: list[Property] = []
-    for one in class_.properties.values():
-        if "key" not in one.qualifiers:
-            continue
-        if not one.is_key:
-            message = f"the qualifier key of {one.name} can only be TRUE"
-            raise _broken(class_.name, WBEM_E_INVALID_QUALIFIER, message, one.name)
-        if one.local:
-            own.append(one)
-    for one in own:
-        if one.type & ARRAY or one.type in _NO_KEY_TYPES:
-            message = f"{one.name} cannot be a key: it is {type_name(one.type)}"
-            raise _broken(class_.name, WBEM_E_CANNOT_BE_KEY, message, one.name)
+    own = [one for one in class_.properties.values() if check_key(class_.name, one) and one.local]
     if len(class_.keys) > MAX_KEYS:
         raise _broken(class_.name, WBEM_E_QUOTA_VIOLATION, f"a class has at most {MAX_KEYS} keys")
     if parent is None:
