@@ -11,7 +11,9 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.cli.conftest import ROOT, Main, Program
+from tests.cli.conftest import NAMESPACE, ROOT, Main, Program
+
+import openwmi.testing
 
 PY = "SELECT Name, ProcessId FROM Win32_Process WHERE Name LIKE 'py%'"
 DEBIAN = "/usr/bin/python3"
@@ -180,3 +182,21 @@ def test_progress_is_reported_when_asked(program: Program) -> None:
 def test_a_schema_query_prints_classes(main: Main) -> None:
     out = main("query", "SELECT * FROM meta_class WHERE __this ISA 'Cli_Base'").out
     assert {"Cli_Base\t\\N", "Cli_Other\tCli_Base", "Cli_Everything\tCli_Base"} <= set(out.splitlines())
+
+
+LINKS = """
+[association] class Cli_Link { [key] Cli_Other ref Left; [key] Cli_Everything ref Right; };
+"""
+
+
+@pytest.mark.req("D-73")
+def test_what_is_associated_is_printed_with_the_columns_of_its_classes(main: Main) -> None:
+    link = {"Left": 'Cli_Other.Name="o"', "Right": "Cli_Everything.Id=2"}
+    openwmi.testing.provide(NAMESPACE, LINKS, lambda: [link])
+    text = "ASSOCIATORS OF {Cli_Other.Name='o'}"
+    (row,) = json.loads(main("query", text, "-o", "json").out)
+    assert (row["Id"], row["Texts"]) == (2, [])
+    assert main("query", text, "-o", "name").out == "Cli_Everything.Id=2\n"
+    assert main("query", "REFERENCES OF {Cli_Other.Name='o'}", "-o", "csv").out.startswith("Left,Right\r\n")
+    assert main("query", f"{text} WHERE ClassDefsOnly", "-o", "name").out == "Cli_Everything\n"
+    assert main("query", text, "--explain").code == 0

@@ -74,6 +74,7 @@ def test_a_table_that_is_too_wide_becomes_a_list() -> None:
     assert shown.splitlines()[:2] == ["Id   : 1", "Text : \\x1b[31mred\\x07" + "x" * 100]
 
 
+@pytest.mark.slow
 def test_colour_is_for_terminals_and_can_be_refused() -> None:
     assert "\x1b[1m" in at_terminal(*QUERY)
     assert "\x1b" not in at_terminal(*QUERY, environment={"NO_COLOR": "1"})

@@ -79,6 +79,7 @@ def test_get_shows_system_properties(main: Main) -> None:
 # ls
 
 
+@pytest.mark.slow
 def test_ls_lists_namespaces_classes_and_paths(program: Program, main: Main) -> None:
     assert {"root", "root/cimv2", "root/default", "root/Microsoft/Windows/Storage"} <= set(
         program("ls").out.splitlines()

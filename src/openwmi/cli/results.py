@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from openwmi.cli.formats.writer import CLASS_COLUMNS
 from openwmi.cli.records import SYSTEM, all_columns
+from openwmi.model.classes import Class
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -38,7 +39,11 @@ def show(
 
         report = Progress(console, asked=progress)
     plan, batches = session.query(text, ENSURE_LOCATABLE if writer.wants_paths or system else 0, report)
-    deliver(batches, writer, console, columns=columns_of(plan, system=system), limit=limit)
+    if hasattr(plan, "steps"):
+        columns = columns_of(plan, system=system)
+    else:  # classes, or what is associated with an object: the objects themselves say what they are
+        columns, batches = columns_found(batches, system=system)
+    deliver(batches, writer, console, columns=columns, limit=limit)
     return partial(session, console)
 
 
@@ -88,16 +93,26 @@ def deliver(
 
 def columns_of(plan: Any, *, system: bool) -> tuple[str, ...]:
     """The columns in the order of the select list; for `*` the keys, then the rest as declared."""
-    steps = getattr(plan, "steps", None)
-    if steps is None:  # a schema query
-        return CLASS_COLUMNS
-    names = all_columns([step.layout for step in steps] or [plan.class_.layout])
+    names = all_columns([step.layout for step in plan.steps] or [plan.class_.layout])
     listed = plan.query.columns
     if listed is not None:
         declared = {name.lower(): name for name in names}
         wanted = {path.folded[0]: path.names[0].text for path in listed}
         names = tuple(declared.get(folded, written) for folded, written in wanted.items())
-    if system:
-        seen = {name.lower() for name in names}
-        names = (*(name for name in SYSTEM if name.lower() not in seen), *names)
-    return names
+    return with_system(names) if system else names
+
+
+def columns_found(batches: Iterator[Batch], *, system: bool) -> tuple[tuple[str, ...], Iterator[Batch]]:
+    """The columns of objects that no plan foretells, and the objects again; few enough to be held."""
+    held = list(batches)
+    objects = [one for batch in held for one in batch]
+    if any(isinstance(one, Class) for one in objects):
+        return CLASS_COLUMNS, iter(held)
+    names = all_columns([one.layout_ for one in objects if not isinstance(one, Class)])
+    return with_system(names) if system else names, iter(held)
+
+
+def with_system(names: Sequence[str]) -> tuple[str, ...]:
+    """The system properties in front of the others."""
+    seen = {name.lower() for name in names}
+    return (*(name for name in SYSTEM if name.lower() not in seen), *names)

@@ -65,8 +65,7 @@ class Session:
         self._open()
         try:
             query = wql.parse(text)
-            name = getattr(query, "class_name", None)
-            self.subject = name.text if isinstance(query, wql.Select) and name is not None else None
+            self.subject = query.class_name.text if isinstance(query, wql.Select) else None
             self._doing = "the query was understood, but not started"
             return self._service.plan(text, flags) if isinstance(query, wql.Select) else query
         except WbemError as error:

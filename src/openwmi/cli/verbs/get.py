@@ -8,7 +8,7 @@ from openwmi.cli.formats import writer_for
 from openwmi.cli.naming import near, selection, target
 from openwmi.cli.options import Argument, Misuse, Option, count
 from openwmi.cli.records import SYSTEM, all_columns
-from openwmi.cli.results import show
+from openwmi.cli.results import show, with_system
 from openwmi.cli.session import Session
 from openwmi.model.classes import Class
 from openwmi.model.errors import error
@@ -62,7 +62,7 @@ def _one(options: Options, session: Session, console: Console, path: str) -> int
         raise TypeError(path)
     names = _chosen(session, found, options.properties)
     if options.system:
-        names = (*SYSTEM, *names)
+        names = with_system(names)
     output = writer_for(options.output, console, raw=options.raw, single=True)
     output.begin(names)
     output.batch([found])

@@ -38,7 +38,7 @@ def run(options: Options, console: Console) -> int:
     if options.explain:
         plan = session.plan(text)
         explain = getattr(plan, "explain", None)
-        told = explain() if explain else f"reads the class definitions of {session.namespace}, no instances"
+        told = explain() if explain else f"{type(plan).__name__}: no plan is made for this kind of query"
         console.write(told.rstrip() + "\n")
         return 0
     output = writer_for(options.output, console, raw=options.raw)
