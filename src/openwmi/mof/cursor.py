@@ -107,16 +107,22 @@ class Cursor:
             self.i += 1
             return ()
         while True:
-            if tokens[self.i] == "{":
+            at = self.i
+            token = tokens[at]
+            if token[:1] == '"' and tokens[at + 1] in ",}" and len(token) > 1 and "\\" not in token:
+                found.append(token[1:-1])  # the most frequent element, without a call
+                self.i = at + 1
+            elif token == "{":
                 raise self.error(s.WBEMMOF_E_UNEXPECTED_ARRAY_INIT, "arrays have one dimension")
-            found.append(self.constant())
+            else:
+                found.append(self.constant())
             token = tokens[self.i]
+            self.i += 1
             if token == ",":
-                self.i += 1
                 continue
             if token == "}":
-                self.i += 1
                 return tuple(found)
+            self.i -= 1
             raise self.expected(s.WBEMMOF_E_EXPECTED_CLOSE_BRACE, "',' or '}'")
 
 
