@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from tests.providers.questions import OWNER, Ask, class_named, request
+from tests.providers.questions import OWNER, Ask, class_named, request, settled
 
 from openwmi.contract.caller import Caller
 from openwmi.contract.provider import Condition, Request
@@ -60,14 +60,9 @@ def call() -> Callable[..., Mapping[str, object]]:
 
 @pytest.fixture
 def sleeper() -> Iterator[subprocess.Popen[bytes]]:
-    """A process that has settled: it echoed a line and waits for the next one, until it is killed."""
-    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) as child:
-        assert child.stdin is not None
-        assert child.stdout is not None
-        child.stdin.write(b"ready\n")
-        assert child.stdout.readline() == b"ready\n"
+    """A process that has settled and waits until it is killed."""
+    with settled(["cat"]) as child:
         yield child
-        child.kill()
 
 
 @pytest.fixture

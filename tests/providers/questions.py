@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -87,3 +88,18 @@ def opened_files() -> Iterator[list[str]]:
         yield heard
     finally:
         _watched.remove(heard)
+
+
+@contextmanager
+def settled(command: Sequence[str | bytes]) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that echoes lines, until it is killed at the end of the block.
+
+    It has echoed one: what the kernel shows of a process is not complete when exec has only begun.
+    """
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        child.stdin.write(b"ready\n")
+        assert child.stdout.readline() == b"ready\n"
+        yield child
+        child.kill()

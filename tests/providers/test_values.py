@@ -8,11 +8,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
-from tests.providers.questions import Ask, class_named
+from tests.providers.questions import Ask, class_named, opened_files, request
 
 from openwmi.model.cimtypes import CimType
 from openwmi.model.values import coerce
 from openwmi.providers import CLASSES
+from openwmi.providers.cimwin32 import CimWin32
 
 READ = sorted(name for name, entry in CLASSES.items() if entry.module)
 every_class = pytest.mark.parametrize("name", READ)
@@ -114,3 +115,14 @@ def test_one_column_at_a_time_says_what_all_say_together(ask: Ask, name: str) ->
     for column in (one.name for one in class_.properties.values()):
         if not moving.fullmatch(column):
             assert [row[column] for row in ask(name, column, **identity)] == [row[column] for row in together]
+
+
+@every_class
+def test_asking_reads_nothing_before_the_first_row_is_fetched(name: str) -> None:
+    """The service may ask on its loop; only the fetching is done in a thread."""
+    families = CimWin32()
+    families.instances(request(name, "Caption"))  # loads the module
+    with opened_files() as paths:
+        rows = families.instances(request(name))
+    assert paths == []
+    assert next(iter(rows))

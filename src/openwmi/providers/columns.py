@@ -50,3 +50,12 @@ def not_capable(request: Request, method: str) -> Exception:
         WBEM_E_PROVIDER_NOT_CAPABLE,
         f"{request.class_.name}.{method} is not available on this operating system",
     )
+
+
+class Readable:
+    """Base of the families whose instances can be read and nothing else."""
+
+    def method(
+        self, request: Request, method: str, keys: Mapping[str, object] | None, params: Mapping[str, object]
+    ) -> Mapping[str, object]:
+        raise not_capable(request, method)

@@ -20,7 +20,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from openwmi.providers.columns import not_capable, reader, same
+from openwmi.providers.columns import Readable, reader, same
 from openwmi.providers.linux import clock
 from openwmi.providers.linux.domain import membership, workgroup
 from openwmi.providers.linux.files import contents, line, listing, number, text
@@ -49,7 +49,7 @@ _TABLET, _SLATE = 30, 8
 _SAFE, _CRITICAL = 3, 5
 
 
-class ComputerSystem:
+class ComputerSystem(Readable):
     """The machine whose file tree begins at `root`."""
 
     def __init__(self, root: str = "") -> None:
@@ -61,11 +61,6 @@ class ComputerSystem:
     def instance(self, request: Request, keys: Mapping[str, object]) -> Row | None:
         host = Host(self._root)
         return reader(COLUMNS, request.columns)(host) if same(str(keys.get("Name")), host.name) else None
-
-    def method(
-        self, request: Request, method: str, keys: Mapping[str, object] | None, params: Mapping[str, object]
-    ) -> Mapping[str, object]:
-        raise not_capable(request, method)
 
 
 def _model(host: Host) -> str | None:

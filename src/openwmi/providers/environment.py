@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
-from openwmi.providers.columns import not_capable, reader, same, wanted
+from openwmi.providers.columns import Readable, reader, same, wanted
 from openwmi.providers.linux.control import user_name
 from openwmi.providers.linux.files import assignments, text
 from openwmi.providers.linux.host import Host
@@ -32,7 +32,7 @@ class Variable(NamedTuple):
     user: str
 
 
-class Environment:
+class Environment(Readable):
     """The variables of the host whose file tree begins at `root`."""
 
     def __init__(self, root: str = "") -> None:
@@ -43,7 +43,7 @@ class Environment:
         found = (
             variable for variable in self._variables(request) if name is None or same(variable.name, name)
         )
-        return map(reader(COLUMNS, request.columns), found)
+        yield from map(reader(COLUMNS, request.columns), found)
 
     def instance(self, request: Request, keys: Mapping[str, object]) -> Row | None:
         """The variable of that name; one that differs in letter case only when there is no exact one (G-45)."""
@@ -59,11 +59,6 @@ class Environment:
             user = f"{Host(self._root).name}\\{user_name(os.geteuid())}"
             for raw_name, raw_value in sorted(os.environb.items()):
                 yield Variable(text(raw_name), text(raw_value), user)
-
-    def method(
-        self, request: Request, method: str, keys: Mapping[str, object] | None, params: Mapping[str, object]
-    ) -> Mapping[str, object]:
-        raise not_capable(request, method)
 
 
 def _caption(variable: Variable) -> str:

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from openwmi.providers.columns import not_capable, reader, same, wanted
+from openwmi.providers.columns import Readable, reader, same, wanted
 from openwmi.providers.linux.capacity import Capacity, capacities
 from openwmi.providers.linux.host import Host
 from openwmi.providers.linux.mounts import OPTICAL, Mount, block_device, disks, is_removable, volume_identity
@@ -65,7 +65,7 @@ class Disk:
         return _REMOVABLE if is_removable(mount, root) else _LOCAL
 
 
-class LogicalDisks:
+class LogicalDisks(Readable):
     """The disks that are mounted on the host whose file tree begins at `root`."""
 
     def __init__(self, root: str = "") -> None:
@@ -73,7 +73,7 @@ class LogicalDisks:
 
     def instances(self, request: Request) -> Iterator[Row]:
         device = wanted(request, "DeviceID")
-        return self._rows(
+        yield from self._rows(
             request, [disk for disk in self._disks() if device is None or same(disk.mount.point, device)]
         )
 
@@ -93,12 +93,7 @@ class LogicalDisks:
             answers = capacities([disk.mount for disk in found], self._root)
             for disk, answer in zip(found, answers, strict=True):
                 disk.capacity = answer
-        return map(reader(COLUMNS, request.columns), found)
-
-    def method(
-        self, request: Request, method: str, keys: Mapping[str, object] | None, params: Mapping[str, object]
-    ) -> Mapping[str, object]:
-        raise not_capable(request, method)
+        yield from map(reader(COLUMNS, request.columns), found)
 
 
 def _point(disk: Disk) -> str:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from openwmi.providers.columns import not_capable, reader
+from openwmi.providers.columns import Readable, reader
 from openwmi.providers.linux import clock
 from openwmi.providers.linux.files import assignments, line, number
 from openwmi.providers.linux.host import Host
@@ -34,7 +34,7 @@ _NO_CLOCK = 31_536_000  # times of 1970 come from image builders that have no cl
 _INSTALLED = ("/lost+found", "/etc/machine-id", "/etc/hostname", "/etc/os-release", "/var/lib/dpkg/info", "/")
 
 
-class OperatingSystem:
+class OperatingSystem(Readable):
     """The operating system whose file tree begins at `root`."""
 
     def __init__(self, root: str = "") -> None:
@@ -45,11 +45,6 @@ class OperatingSystem:
 
     def instance(self, request: Request, keys: Mapping[str, object]) -> Row | None:
         return reader(COLUMNS, request.columns)(Host(self._root))
-
-    def method(
-        self, request: Request, method: str, keys: Mapping[str, object] | None, params: Mapping[str, object]
-    ) -> Mapping[str, object]:
-        raise not_capable(request, method)
 
 
 def _boot(host: Host) -> str | None:

@@ -17,7 +17,7 @@ from __future__ import annotations
 from re import search
 from typing import TYPE_CHECKING
 
-from openwmi.providers.columns import not_capable, reader, same, wanted
+from openwmi.providers.columns import Readable, reader, same, wanted
 from openwmi.providers.linux.host import Host
 from openwmi.providers.linux.sockets import Load, Socket, percentage, sockets
 
@@ -61,7 +61,7 @@ _EDX_FLAGS = """fpu vme de pse tsc msr pae mce cx8 apic - sep mtrr pge mca cmov
 pat pse36 pn clflush - dts acpi mmx fxsr sse sse2 ss ht tm ia64 pbe"""
 
 
-class Processors:
+class Processors(Readable):
     """The processors of the machine whose file tree begins at `root`."""
 
     def __init__(self, root: str = "") -> None:
@@ -80,12 +80,7 @@ class Processors:
         if found and "LoadPercentage" in request.columns:
             before, after = self._load.measure()
             table = {**COLUMNS, "LoadPercentage": lambda socket: percentage(socket, before, after)}
-        return map(reader(table, request.columns), found)
-
-    def method(
-        self, request: Request, method: str, keys: Mapping[str, object] | None, params: Mapping[str, object]
-    ) -> Mapping[str, object]:
-        raise not_capable(request, method)
+        yield from map(reader(table, request.columns), found)
 
 
 def _device(socket: Socket) -> str:

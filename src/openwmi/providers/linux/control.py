@@ -29,6 +29,7 @@ INVALID_PARAMETER = 21
 
 # Priority classes of Windows -> nice values; processes.priority() turns them back.
 NICE = {64: 19, 16384: 10, 32: 0, 32768: -5, 128: -10, 256: -20}
+_LOOKS, _PAUSE = 100, 0.0005  # s; how long a new process may take to show its arguments
 
 
 def create(params: Mapping[str, object]) -> dict[str, object]:
@@ -65,10 +66,28 @@ def create(params: Mapping[str, object]) -> dict[str, object]:
         return _refused(INVALID_PARAMETER)
     except OSError:
         return _refused(UNKNOWN_FAILURE)
+    _wait_for_arguments(child.pid)
     if nice is not None:
         _renice(child.pid, nice)
     Thread(target=child.wait, name=f"openwmi-child-{child.pid}", daemon=True).start()
     return {"ReturnValue": SUCCESS, "ProcessId": child.pid}
+
+
+def _wait_for_arguments(pid: int) -> None:
+    """Until the kernel shows name and command line of the new program.
+
+    Popen comes back when exec cannot fail any more, which is a moment earlier: a query that follows at once would find
+    the old name and no command line. A program that has ended already shows none at all.
+    """
+    from time import sleep
+
+    for _ in range(_LOOKS):
+        try:
+            if contents(f"/proc/{pid}/cmdline") or b") Z " in contents(f"/proc/{pid}/stat", 2048):
+                return
+        except OSError:
+            return
+        sleep(_PAUSE)
 
 
 def _refused(code: int) -> dict[str, object]:
