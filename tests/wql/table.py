@@ -71,6 +71,6 @@ def _values(schema: Catalog) -> list[dict[str, Any]]:
             "C": ord("C"),
             "E": inner,
         },
-        {"Id": "d", "U32": 9, "S": "Straße", "D": "********120000.000000+***"},
+        {"Id": "d", "U32": 9, "S": "Straße", "D": "********120000.000000+***", "Ref": "No path!"},
         {"Id": "n"},
     ]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from openwmi.wql.expressions import Helpers, Home, condition, term
 from openwmi.wql.operators import helper
-from openwmi.wql.terms import FALSE, Column
+from openwmi.wql.terms import Column
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -56,8 +56,6 @@ def source_of(root: Node | None, shape: Shape) -> tuple[str, tuple[tuple[Any, ..
 
     root: the condition, None for every row.
     """
-    if root == FALSE:
-        return "def run(rows):\n return iter(())\n", ()
     if root is None and shape.result is None:
         return "def run(rows):\n return iter(rows)\n", ()
     return _Writer(shape).write(root)

@@ -17,6 +17,15 @@ if TYPE_CHECKING:
 PATHS: Final = ("__path", "__relpath")  # the system properties that differ between instances
 
 
+def asks_class(where: Node) -> bool:
+    """Whether any term of the condition is about the class; if none is, `decided` changes nothing."""
+
+    def visit(node: Node, below: list[bool]) -> bool:
+        return node.column.system if isinstance(node, Term) else any(below)
+
+    return fold(where, visit)
+
+
 def decided(where: Node, class_: Class) -> Node:
     """The condition with every term that is the same for all instances of the class replaced by its truth."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from openwmi.wql.plan import PROTOTYPE
 from openwmi.wql.printer import quoted, text_of
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ def explain(plan: Plan) -> str:
 
 def _lines(plan: Plan) -> Iterator[str]:
     yield f"query     {text_of(plan.query)}"
-    if not plan.closure:
+    if plan.flags & PROTOTYPE:
         yield "prototype the query is not run; one class with the selected properties is returned"
         return
     names = ", ".join(class_.name for class_ in plan.closure)

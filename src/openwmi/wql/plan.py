@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from openwmi.wql.catalog import Catalog, known_class
 from openwmi.wql.checks import Scope
-from openwmi.wql.decided import decided
+from openwmi.wql.decided import asks_class, decided
 from openwmi.wql.diagnose import syntax_error
 from openwmi.wql.selection import Selection, selection
 from openwmi.wql.steps import Condition, Step, step_for
@@ -61,10 +61,9 @@ class Plan:
         version = getattr(catalog, "version", None)
         if version is not None:
             return version is self.version
-        name = self.query.class_name.text
-        return catalog.find_class(name) is self.class_ and self.closure == _closure(
-            self.class_, catalog, flags
-        )
+        if catalog.find_class(self.query.class_name.text) is not self.class_:
+            return False
+        return bool(flags & PROTOTYPE) or self.closure == _closure(self.class_, catalog, flags)
 
 
 def plan(select: Select, catalog: Catalog, *, flags: int = 0) -> Plan:
@@ -98,11 +97,10 @@ def _plan(select: Select, catalog: Catalog, flags: int) -> Plan:
 
 
 def _refuse_event_clauses(select: Select) -> None:
-    if select.within or select.group or select.having:
-        clause = select.within or select.group or select.having
-        span = clause.path.span if clause is select.having else clause.span  # type: ignore[union-attr]
+    clause = select.within or select.group or (select.having and select.having.path)
+    if clause:
         message = "WITHIN, GROUP and HAVING belong in event queries"
-        raise syntax_error(select.text, span, message, "data queries have no intervals and no groups")
+        raise syntax_error(select.text, clause.span, message, "data queries have no intervals and no groups")
 
 
 def _closure(class_: Class, catalog: Catalog, flags: int) -> tuple[Class, ...]:
@@ -113,6 +111,7 @@ def _closure(class_: Class, catalog: Catalog, flags: int) -> tuple[Class, ...]:
 def _steps(made: Plan, where: Node) -> tuple[tuple[Step, ...], tuple[tuple[str, str], ...]]:
     steps: list[Step] = []
     skipped: list[tuple[str, str]] = []
+    differs = asks_class(where)
     for class_ in made.closure:
         if class_.is_abstract:
             skipped.append((class_.name, "abstract"))
@@ -120,7 +119,7 @@ def _steps(made: Plan, where: Node) -> tuple[tuple[Step, ...], tuple[tuple[str, 
         if class_.is_dynamic and not class_.provider:
             skipped.append((class_.name, "dynamic, but no provider"))
             continue
-        condition = decided(where, class_)
+        condition = decided(where, class_) if differs else where
         if condition == FALSE:
             skipped.append((class_.name, "no instance can match"))
             continue
