@@ -6,7 +6,7 @@ by the service. Every write appends to the change log in its own transaction.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from openwmi.model.instances import Instance
 from openwmi.repository.encoding import (
@@ -30,9 +30,20 @@ if TYPE_CHECKING:
     FindClass = Callable[[str], Class | None]
 
 
+# How much of the log is kept. A process that is further behind than that drops all it has cached.
+KEPT_CHANGES: Final = 10_000
+PRUNE_EVERY: Final = 1_000
+# Types whose values JSON holds as they are.
+_SIMPLE: Final = frozenset((str, int, float, bool, type(None)))
+
+
 class Change(NamedTuple):
-    """One entry of the change log. kind: "namespace+", "namespace-", "class+", "class~", "class-", "instance+",
-    "instance~", "instance-". before, after: JSON of the encoding room."""
+    """One entry of the change log.
+
+    kind: "namespace", "class" or "instance" with "+" (made), "~" (modified) or "-" (gone), or "gap": entries are
+    missing, anything may have changed. before: what was there, as JSON of the encoding room, or None. What came after
+    is what the next change of the same object found, or what is there now: it is not written twice.
+    """
 
     sequence: int
     namespace: str
@@ -40,7 +51,6 @@ class Change(NamedTuple):
     class_name: str
     path: str | None
     before: str | None
-    after: str | None
 
 
 class Repository:
@@ -50,7 +60,8 @@ class Repository:
         self.store = Store(path)
         self._namespaces: dict[str, int] = {}
         self._shapes: dict[int, list[str]] = {}
-        self._shape_ids: dict[str, int] = {}
+        self._shape_ids: dict[tuple[str, ...], int] = {}
+        self._rollbacks = 0
 
     # Namespaces
 
@@ -70,7 +81,7 @@ class Repository:
                 )
                 found = (cursor.lastrowid,)
                 if not quiet:
-                    _log(connection, path, "namespace+", "__NAMESPACE", None, None, None)
+                    _log(connection, path, "namespace+", "__NAMESPACE", None, None)
         self._namespaces[path.lower()] = found[0]
         return int(found[0])
 
@@ -83,7 +94,7 @@ class Repository:
             ).fetchall()
             for number, gone in below:
                 connection.execute("DELETE FROM namespace WHERE id = ?", (number,))
-                _log(connection, gone, "namespace-", "__NAMESPACE", None, None, None)
+                _log(connection, gone, "namespace-", "__NAMESPACE", None, None)
         self._namespaces.clear()
 
     def _namespace(self, path: str, *, make: bool = False) -> int:
@@ -136,7 +147,7 @@ class Repository:
                     (above, body, number, key),
                 )
             kind = "class+" if old is None else "class~"
-            _log(connection, namespace, kind, declaration.name, None, old[0] if old else None, body)
+            _log(connection, namespace, kind, declaration.name, None, old[0] if old else None)
 
     def delete_class(self, namespace: str, name: str) -> None:
         """Remove a class and its own instances; subclasses are the caller's business (A-259)."""
@@ -148,7 +159,7 @@ class Repository:
             connection.execute("DELETE FROM instance WHERE namespace = ? AND class = ?", (number, key))
             connection.execute("DELETE FROM class WHERE namespace = ? AND folded = ?", (number, key))
             if old is not None:
-                _log(connection, namespace, "class-", name, None, old[0], None)
+                _log(connection, namespace, "class-", name, None, old[0])
 
     # Instances
 
@@ -159,19 +170,19 @@ class Repository:
         number = self._namespace(namespace, make=True)
         layout = instance.layout_
         class_key = layout.class_name.lower()
+        values = instance.values_
+        stored = (
+            dumped([value if type(value) in _SIMPLE else packed(value) for value in values]),
+            format(instance.defaults_, "x") if instance.defaults_ else None,
+            dumped(packed_extras(instance.extras_)) if instance.extras_ is not None else None,
+        )
         with self.store.writing() as connection:
-            shape = self._shape_id(connection, layout.names)
-            row = (
-                class_key,
-                shape,
-                dumped([packed(value) for value in instance.values_]),
-                format(instance.defaults_, "x") if instance.defaults_ else None,
-                dumped(packed_extras(instance.extras_)) if instance.extras_ is not None else None,
-            )
+            row = (class_key, self._shape_id(connection, layout.names), *stored)
             old = connection.execute(
-                "SELECT id, class, shape, body FROM instance WHERE namespace = ? AND root = ? AND ident = ?",
+                "SELECT id, shape, body FROM instance WHERE namespace = ? AND root = ? AND ident = ?",
                 (number, root, ident),
             ).fetchone()
+            before = None
             if old is None:
                 cursor = connection.execute(
                     "INSERT INTO instance (namespace, root, ident, class, shape, body, defaults, extras)"
@@ -186,23 +197,14 @@ class Repository:
                     (*row, key),
                 )
                 connection.execute("DELETE FROM value WHERE instance = ?", (key,))
-            connection.executemany(
-                "INSERT INTO value VALUES (?, ?, ?, ?, ?)",
-                [(number, class_key, name.lower(), folded(value), key) for name, value in indexed.items()],
-            )
-            before = None
-            if old is not None:
-                before = dumped([layout.class_name, self._names(old[2]), loaded(old[3])])
-            after = dumped([layout.class_name, list(layout.names), loaded(row[2])])
-            _log(
-                connection,
-                namespace,
-                "instance+" if old is None else "instance~",
-                layout.class_name,
-                ident,
-                before,
-                after,
-            )
+                before = dumped([layout.class_name, self._names(old[1]), loaded(old[2])])
+            for name, value in indexed.items():
+                connection.execute(
+                    "INSERT INTO value VALUES (?, ?, ?, ?, ?)",
+                    (number, class_key, name.lower(), folded(value), key),
+                )
+            kind = "instance+" if old is None else "instance~"
+            _log(connection, namespace, kind, layout.class_name, ident, before)
 
     def delete_instance(self, namespace: str, class_name: str, *, root: str, ident: str) -> bool:
         """Remove an instance; False when there was none."""
@@ -216,7 +218,7 @@ class Repository:
                 return False
             connection.execute("DELETE FROM instance WHERE id = ?", (old[0],))
             before = dumped([class_name, self._names(old[1]), loaded(old[2])])
-            _log(connection, namespace, "instance-", class_name, ident, before, None)
+            _log(connection, namespace, "instance-", class_name, ident, before)
             return True
 
     def class_of(self, namespace: str, *, root: str, ident: str) -> str | None:
@@ -231,12 +233,12 @@ class Repository:
         self, namespace: str, class_: Class, find: FindClass, *, root: str, ident: str
     ) -> Instance | None:
         """The instance of exactly this class with this key, or None."""
-        rows = self.store.rows(
+        row = self.store.row(
             "SELECT shape, body, defaults, extras FROM instance"
             " WHERE namespace = ? AND root = ? AND ident = ? AND class = ?",
             (self._namespace(namespace), root, ident, class_.name.lower()),
         )
-        return self._instance(class_, find, *rows[0]) if rows else None
+        return self._instance(class_, find, *row) if row is not None else None
 
     def instances(
         self,
@@ -283,7 +285,7 @@ class Repository:
         values = loaded(body)
         layout = class_.layout
         names = self._names(shape)
-        raw = [unpacked(value, find) if isinstance(value, (list, dict)) else value for value in values]
+        raw = [value if type(value) in _SIMPLE else unpacked(value, find) for value in values]
         mask = int(defaults, 16) if defaults else 0
         more = unpacked_extras(loaded(extras)) if extras else None
         if len(names) == len(layout.names) and tuple(names) == layout.names:
@@ -293,11 +295,19 @@ class Repository:
     # Shapes
 
     def _shape_id(self, connection: sqlite3.Connection, names: tuple[str, ...]) -> int:
-        text = dumped(list(names))
-        found = connection.execute("SELECT id FROM shape WHERE names = ?", (text,)).fetchone()
+        """The number of a shape; what was learnt in a transaction that came to nothing is forgotten."""
+        if self._rollbacks != self.store.rollbacks:
+            self._shape_ids.clear()
+            self._shapes.clear()
+            self._rollbacks = self.store.rollbacks
+        found = self._shape_ids.get(names)
         if found is None:
-            return int(connection.execute("INSERT INTO shape (names) VALUES (?)", (text,)).lastrowid or 0)
-        return int(found[0])
+            text = dumped(list(names))
+            row = connection.execute("SELECT id FROM shape WHERE names = ?", (text,)).fetchone()
+            if row is None:
+                row = (connection.execute("INSERT INTO shape (names) VALUES (?)", (text,)).lastrowid,)
+            found = self._shape_ids[names] = int(row[0])
+        return found
 
     def _names(self, shape: int) -> list[str]:
         found = self._shapes.get(shape)
@@ -313,7 +323,7 @@ class Repository:
         return [
             Change(*row)
             for row in self.store.rows(
-                "SELECT sequence, namespace, kind, class, path, before, after FROM change"
+                "SELECT sequence, namespace, kind, class, path, before FROM change"
                 " WHERE sequence > ? ORDER BY sequence LIMIT ?",
                 (since, limit),
             )
@@ -323,11 +333,6 @@ class Repository:
         """The sequence number of the newest entry."""
         ((last,),) = self.store.rows("SELECT coalesce(max(sequence), 0) FROM change")
         return int(last)
-
-    def forget_changes(self, before: int) -> None:
-        """Drop entries that every reader has seen."""
-        with self.store.writing() as connection:
-            connection.execute("DELETE FROM change WHERE sequence < ?", (before,))
 
 
 def folded(value: Any) -> Any:
@@ -364,12 +369,14 @@ def _log(
     class_name: str,
     path: str | None,
     before: str | None,
-    after: str | None,
 ) -> None:
-    connection.execute(
-        "INSERT INTO change (namespace, kind, class, path, before, after) VALUES (?, ?, ?, ?, ?, ?)",
-        (namespace, kind, class_name, path, before, after),
+    cursor = connection.execute(
+        "INSERT INTO change (namespace, kind, class, path, before) VALUES (?, ?, ?, ?, ?)",
+        (namespace, kind, class_name, path, before),
     )
+    sequence = cursor.lastrowid or 0
+    if sequence % PRUNE_EVERY == 0:
+        connection.execute("DELETE FROM change WHERE sequence <= ?", (sequence - KEPT_CHANGES,))
 
 
 __all__ = ["Change", "Repository", "folded"]

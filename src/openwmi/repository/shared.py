@@ -62,11 +62,16 @@ class SharedRepository:
         if repository.last_change() != self._seen:
             with self._lock:
                 while changes := repository.changes(self._seen):
+                    if changes[0].sequence > self._seen + 1:
+                        self._tell(changes[0]._replace(kind="gap"))
                     for change in changes:
-                        for listener in self._listeners:
-                            listener(change)
+                        self._tell(change)
                     self._seen = changes[-1].sequence
         return fresh
+
+    def _tell(self, change: Change) -> None:
+        for listener in self._listeners:
+            listener(change)
 
     def close(self) -> None:
         with self._lock:

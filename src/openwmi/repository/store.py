@@ -5,7 +5,7 @@
     shape       id, names (unique)                             property names that many instances share
     instance    id, namespace, root, ident (unique), class, shape, body, defaults, extras
     value       namespace, class, property, value -> instance  keys and [Indexed] properties, for queries
-    change      sequence, namespace, kind, class, path, before, after    the log every process reads
+    change      sequence, namespace, kind, class, path, before    the log every process reads
     setting     name, value                                    format version, autorecover list, ...
 
 `root` is the class that introduced the keys, so that siblings share one key space (A-093); `ident` is the key part of
@@ -18,7 +18,6 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from openwmi.model.errors import error
@@ -30,7 +29,8 @@ from openwmi.model.status import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
+    from types import TracebackType
 
 FORMAT: Final = 1
 MEMORY: Final = ":memory:"
@@ -77,8 +77,7 @@ CREATE TABLE change (
     kind TEXT NOT NULL,
     class TEXT NOT NULL,
     path TEXT,
-    before TEXT,
-    after TEXT
+    before TEXT
 );
 """
 
@@ -93,10 +92,47 @@ def _fault(failure: sqlite3.Error) -> Exception:
     return error(WBEM_E_CRITICAL_ERROR, f"the repository cannot be used: {text}")
 
 
-def _rolled_back(connection: sqlite3.Connection) -> None:
-    """End a transaction without a trace; SQLite has ended it by itself after some errors."""
-    if connection.in_transaction:
-        connection.execute("ROLLBACK")
+class _Transaction:
+    """`with store.writing() as connection`. The store's lock makes it one at a time within the process."""
+
+    __slots__ = ("_connection", "_store")
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def __enter__(self) -> sqlite3.Connection:
+        store = self._store
+        store._writing.acquire()
+        try:
+            connection = self._connection = store.connection
+            if store._depth == 0:
+                connection.execute("BEGIN IMMEDIATE")
+        except BaseException as failure:
+            store._writing.release()
+            if isinstance(failure, sqlite3.Error):
+                raise _fault(failure) from failure
+            raise
+        store._depth += 1
+        return connection
+
+    def __exit__(
+        self, kind: type[BaseException] | None, failure: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        store, connection = self._store, self._connection
+        store._depth -= 1
+        try:
+            if store._depth == 0:
+                if failure is None:
+                    connection.execute("COMMIT")
+                else:
+                    store.roll_back(connection)
+        except sqlite3.Error as broken:
+            store.roll_back(connection)
+            raise _fault(broken) from broken
+        finally:
+            store._writing.release()
+        if isinstance(failure, sqlite3.Error):
+            raise _fault(failure) from failure
 
 
 class Store:
@@ -106,6 +142,8 @@ class Store:
         self.path = path
         self._local = threading.local()
         self._writing = threading.RLock()
+        self._depth = 0
+        self.rollbacks = 0  # what was cached from within a transaction is good while this stays the same
         self._all: list[sqlite3.Connection] = []
         self._memory: sqlite3.Connection | None = None
         if path == MEMORY:
@@ -166,6 +204,12 @@ class Store:
                 f"the repository {self.path} has format {version}, this is {FORMAT}",
             )
 
+    def roll_back(self, connection: sqlite3.Connection) -> None:
+        """End a transaction without a trace; SQLite has ended it by itself after some errors."""
+        self.rollbacks += 1
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
     def close(self) -> None:
         """Close every connection; threads that still read get an error."""
         for connection in self._all:
@@ -184,30 +228,19 @@ class Store:
         except sqlite3.Error as failure:
             raise _fault(failure) from failure
 
-    @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction: committed whole at the end, or not at all. Nested ones belong to the outermost."""
-        with self._writing:
-            connection = self.connection
-            if connection.in_transaction:
-                yield connection
-                return
-            try:
-                connection.execute("BEGIN IMMEDIATE")
-                try:
-                    yield connection
-                except BaseException:
-                    _rolled_back(connection)
-                    raise
-                connection.execute("COMMIT")
-            except sqlite3.Error as failure:
-                _rolled_back(connection)
-                raise _fault(failure) from failure
+    def row(self, statement: str, parameters: tuple[Any, ...]) -> Any:
+        """The first row of a reading statement, or None."""
+        try:
+            if self._memory is not None:
+                with self._writing:
+                    return self._memory.execute(statement, parameters).fetchone()
+            return self.connection.execute(statement, parameters).fetchone()
+        except sqlite3.Error as failure:
+            raise _fault(failure) from failure
 
-    def version(self) -> tuple[int, int]:
-        """A pair that differs as soon as anybody, here or in another process, has committed something."""
-        ((last,),) = self.rows("SELECT coalesce(max(sequence), 0) FROM change")
-        return 0, last
+    def writing(self) -> _Transaction:
+        """One transaction: committed whole at the end, or not at all. Nested ones belong to the outermost."""
+        return _Transaction(self)
 
     def setting(self, name: str) -> str | None:
         found = self.rows("SELECT value FROM setting WHERE name = ?", (name,))

@@ -180,8 +180,14 @@ def _static_step(space: Namespace, step: Step) -> Segment:
     positions = [class_.layout.index[name.lower()] for name in step.columns]
     whole = step.layout.names == names and step.layout.shown is None
 
+    def found() -> Iterator[Instance]:
+        if step.keys is None:
+            return space.static_instances(class_, step.conditions)
+        one = space.static_instance(class_, step.keys)
+        return iter(()) if one is None else iter((one,))
+
     def instances() -> Iterator[Any]:
-        for instance in space.static_instances(class_, step.conditions):
+        for instance in found():
             values = instance.values_
             row = values if step.columns == names else tuple([values[position] for position in positions])
             if whole:

@@ -210,6 +210,11 @@ class Namespaces:
             self.add(change.namespace)
         elif change.kind == "namespace-":
             self._remove(change.namespace)
+        elif change.kind == "gap":
+            self._loaded = False
+            for each in list(self._spaces.values()):
+                each.stored.changed()
+                each.schema.forget_all()
         elif change.kind.startswith("class"):
             space = self._spaces.get(change.namespace.lower())
             if space is not None:

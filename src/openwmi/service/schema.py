@@ -126,6 +126,12 @@ class Schema:
                 if known == key or class_.inherits_from(name):
                     del self._classes[known]
 
+    def forget_all(self) -> None:
+        """Drop every resolved class."""
+        with self._lock:
+            self._associations = None
+            self._classes.clear()
+
     def names(self) -> list[str]:
         """The names (lower case) of all classes, without resolving any."""
         return list(dict.fromkeys(name for source in self._all(None) for name in source.superclasses()))

@@ -90,11 +90,12 @@ def index_value(space: Namespace, class_: Class, name: str, value: Any) -> Any:
 
 
 def is_indexed(class_: Class, name: str) -> bool:
-    """Whether the store finds instances of a class by this property."""
+    """Whether the store finds instances of a class by this property. A key that stands alone is found by its path."""
     one = class_.property(name)
-    return one is not None and (
-        one.is_key or one.type == CimType.REFERENCE or one.qualifiers.truth("indexed")
-    )
+    if one is None:
+        return False
+    several_keys = one.is_key and len(class_.keys) > 1
+    return several_keys or one.type == CimType.REFERENCE or one.qualifiers.truth("indexed")
 
 
 def normal_reference(space: Namespace, text: str) -> str:
