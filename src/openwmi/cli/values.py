@@ -20,9 +20,17 @@ _ESCAPES = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)
     **{code: f"\\u{code:04x}" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))},
 }
 _REVERSIBLE = _ESCAPES | {0x5C: "\\\\"}
+_JSON = {code: f"\\u{code:04x}" for code in range(0x20)} | {
+    0x08: "\\b",
+    0x09: "\\t",
+    0x0A: "\\n",
+    0x0C: "\\f",
+    0x0D: "\\r",
+    0x22: '\\"',
+    0x5C: "\\\\",
+}
 REALS = frozenset((CimType.REAL32, CimType.REAL64))
 NUMBERS = REALS | frozenset(INTEGER_RANGES)
-_encode: Callable[[object], str] | None = None
 
 
 def text_form(code: int, *, dmtf: bool = False) -> Callable[[Any], str]:
@@ -56,13 +64,23 @@ def json_form(code: int, *, dmtf: bool = False) -> Callable[[Any], object]:
 
 
 def json_text(document: object) -> str:
-    """JSON on one line. Lone surrogates are kept: the console writes them as the escapes JSON has for them."""
-    global _encode  # noqa: PLW0603 (json is loaded by the first value that needs it)
-    if _encode is None:
-        from json import JSONEncoder
+    """JSON on one line, written here because loading json costs a millisecond that a query with one array would pay.
 
-        _encode = JSONEncoder(ensure_ascii=False).encode
-    return _encode(document)
+    Lone surrogates are kept: the console writes them as the escapes that JSON has for them.
+    """
+    if isinstance(document, str):
+        plain = document.isprintable() and '"' not in document and "\\" not in document
+        return f'"{document}"' if plain else f'"{document.translate(_JSON)}"'
+    if document is None:
+        return "null"
+    if isinstance(document, bool):
+        return "true" if document else "false"
+    if isinstance(document, dict):
+        members = [f"{json_text(str(name))}: {json_text(value)}" for name, value in document.items()]
+        return f"{{{', '.join(members)}}}"
+    if isinstance(document, (list, tuple)):
+        return f"[{', '.join(map(json_text, document))}]"
+    return repr(document)
 
 
 def object_document(value: Any, *, dmtf: bool = False) -> dict[str, object]:
