@@ -98,6 +98,7 @@ class Repository:
         self._namespaces.clear()
 
     def _namespace(self, path: str, *, make: bool = False) -> int:
+        self._unlearn()
         key = path.lower()
         found = self._namespaces.get(key)
         if found is None:
@@ -295,11 +296,8 @@ class Repository:
     # Shapes
 
     def _shape_id(self, connection: sqlite3.Connection, names: tuple[str, ...]) -> int:
-        """The number of a shape; what was learnt in a transaction that came to nothing is forgotten."""
-        if self._rollbacks != self.store.rollbacks:
-            self._shape_ids.clear()
-            self._shapes.clear()
-            self._rollbacks = self.store.rollbacks
+        """The number of a shape."""
+        self._unlearn()
         found = self._shape_ids.get(names)
         if found is None:
             text = dumped(list(names))
@@ -308,6 +306,14 @@ class Repository:
                 row = (connection.execute("INSERT INTO shape (names) VALUES (?)", (text,)).lastrowid,)
             found = self._shape_ids[names] = int(row[0])
         return found
+
+    def _unlearn(self) -> None:
+        """Forget the numbers learnt in a transaction that came to nothing."""
+        if self._rollbacks != self.store.rollbacks:
+            self._rollbacks = self.store.rollbacks
+            self._namespaces.clear()
+            self._shape_ids.clear()
+            self._shapes.clear()
 
     def _names(self, shape: int) -> list[str]:
         found = self._shapes.get(shape)
