@@ -61,6 +61,18 @@ def test_get_takes_a_full_path(main: Main) -> None:
     assert path.endswith(r'\root\CliTests:Cli_Callee.Name="a"')
     assert main("get", path, "Name", "-n", "root/cimv2").out == "a\n"
     assert main("get", r"root\CliTests:Cli_Callee='a'", "Name", "-n", "root/cimv2").out == "a\n"
+    server = path[2:].partition("\\")[0]
+    for place in (rf"\\{server}\root\CliTests", "//./root/CliTests", r"\\localhost\ROOT\clitests"):
+        assert main("get", "Cli_Callee='a'", "Name", "-n", place).out == "a\n"
+
+
+@pytest.mark.parametrize("verb", ["get", "ls", "describe", "mof", "call"])
+def test_an_object_of_another_host_is_not_looked_for_here(main: Main, verb: str) -> None:
+    code, out, err = main(
+        verb, r"\\elsewhere\root\CliTests:Cli_Callee", *(["Count"] if verb == "call" else [])
+    )
+    assert (code, out) == (2, "")
+    assert "elsewhere is another host" in err
 
 
 def test_get_of_a_class_prints_its_instances(main: Main) -> None:

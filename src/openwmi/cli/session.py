@@ -28,6 +28,14 @@ class Failed(Exception):
         self.session = session
 
 
+def check_server(name: str) -> None:
+    """Misuse unless the server part of a path is this machine."""
+    from openwmi.host import server_name
+
+    if name.lower() not in (".", "localhost", "127.0.0.1", "::1", server_name().lower()):
+        raise Misuse(f"{name} is another host, and those are not there yet: only this machine is")
+
+
 class Session:
     """One namespace of this machine. What its methods raise is `Failed`, `Misuse` or a fault of the program.
 
@@ -109,10 +117,7 @@ class Session:
         if self._service is None:
             if self.namespace.startswith("\\\\"):
                 server, _, rest = self.namespace[2:].partition("\\")
-                if server.lower() not in (".", "localhost"):
-                    raise Misuse(
-                        f"{server} is another host, and those are not there yet: only this machine is"
-                    )
+                check_server(server)
                 self.namespace = rest
             from openwmi.host import local
 
