@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from openwmi.mof.compiler import Compiled, compile
     from openwmi.mof.encoding import decode
     from openwmi.mof.explaining import explain
+    from openwmi.mof.localization import Split, split
     from openwmi.mof.parser import Include
     from openwmi.mof.printer import print_class, print_instance
     from openwmi.mof.syntax import Directive
@@ -31,17 +32,20 @@ _LAZY = {
     "class_to_xml": "cimxml",
     "compile": "compiler",
     "decode": "encoding",
+    "Split": "localization",
     "explain": "explaining",
     "instance_to_xml": "cimxml",
     "parse_xml": "cimxml",
     "print_class": "printer",
     "print_instance": "printer",
+    "split": "localization",
 }
 
 __all__ = [
     "Compiled",
     "DeleteClass",
     "DeleteInstance",
+    "Split",
     "Step",
     "check",
     "class_declarations",
@@ -55,6 +59,7 @@ __all__ = [
     "parse_xml",
     "print_class",
     "print_instance",
+    "split",
 ]
 
 

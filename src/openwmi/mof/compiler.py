@@ -6,6 +6,7 @@ refused ends the run. What was put before stays (C-24).
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 from openwmi.model import status as s
@@ -83,8 +84,9 @@ class _Store:
     async def services(self, namespace: str) -> Services:
         found = self._opened.get(namespace.lower())
         if found is None:
-            if self._open is not None:
-                found = await self._open(namespace)
+            opened = self._open or getattr(self._first, "sibling", None)
+            if opened is not None:
+                found = await opened(namespace)
             else:
                 below = self._first.namespace.lower() + "\\"
                 inside = namespace.lower().startswith(below)
@@ -142,15 +144,27 @@ async def compile(
     instance_flags: int = 0,
     open: Open | None = None,
 ) -> Compiled:
-    """Put every class and instance of a MOF text; runs on the loop of `services`.
+    """Put every class and instance of a MOF text. Awaited on any asyncio loop; works on the loop of `services`.
 
     services: the namespace for what stands before the first `#pragma namespace`; other namespaces are opened by
-    `open(namespace)`, or below this one by `services.open`. Raises MofError with file, line and column: a syntax
-    error before anything is stored, or the error with which the service refused an object (INVALID_SUPERCLASS for a
-    missing superclass, A-081). Flags are those of PutClass and PutInstance; pragmas override them.
+    `open(namespace)`, called on the loop of `services`, or below this one by `services.open`. Raises MofError with
+    file, line and column: a syntax error before anything is stored, or the error with which the service refused an
+    object (INVALID_SUPERCLASS for a missing superclass, A-081). Flags are those of PutClass and PutInstance; pragmas
+    override them.
     """
     directives = parse(decode(text) if isinstance(text, bytes) else text, file=file, include=include)
-    store = _Store(services, open)
+    work = _compiled(directives, services, _Store(services, open), class_flags, instance_flags)
+    # Whoever has services has loops, and so asyncio; this room itself is without it.
+    asyncio = sys.modules["asyncio"]
+    if asyncio.get_running_loop() is services.loop:
+        return await work
+    done: Compiled = await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, services.loop))
+    return done
+
+
+async def _compiled(
+    directives: list[Directive], services: Services, store: _Store, class_flags: int, instance_flags: int
+) -> Compiled:
     resolution = Resolution(
         directives,
         store.find,

@@ -8,7 +8,7 @@ from openwmi.model import status as s
 from openwmi.model.cimtypes import ARRAY, BY_NAME, CimType
 from openwmi.model.classes import ClassDeclaration, Method, Property
 from openwmi.model.qualifiers import Qualifier
-from openwmi.mof.signatures import PARAMETERS, RETURN_VALUE, identity, method_of, with_qualifiers
+from openwmi.mof.signatures import PARAMETERS, RETURN_VALUE, identity, method_of
 
 if TYPE_CHECKING:
     from openwmi.model.qualifiers import QualifierSet
@@ -103,7 +103,7 @@ class Declarer:
             made = self._property(parameter, scopes, PARAMETERS, *more)
             if not (made.qualifiers.truth("in") or made.qualifiers.truth("out")):
                 if "in" not in made.qualifiers and self._qualifying.implied("in"):
-                    parameters.append(with_qualifiers(made, made.qualifiers.with_(_IN)))
+                    parameters.append(made.replace(qualifiers=made.qualifiers.with_(_IN)))
                     continue
                 message = f"parameter {parameter.name} of {node.name} is neither [in] nor [out]"
                 raise parameter.error(s.WBEMMOF_E_MUST_BE_IN_OR_OUT, message)

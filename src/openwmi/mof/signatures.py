@@ -9,7 +9,7 @@ from openwmi.model.classes import ClassDeclaration, Method, Property, derive
 from openwmi.model.qualifiers import Qualifier, QualifierSet
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from openwmi.model.classes import Class
 
@@ -32,14 +32,7 @@ def without_id(parameters: Sequence[Property]) -> list[Property]:
     """The parameters, numbered from 0 where none of them has an ID."""
     if any("id" in one.qualifiers for one in parameters):
         return list(parameters)
-    return [with_qualifiers(one, one.qualifiers.with_(identity(n))) for n, one in enumerate(parameters)]
-
-
-def with_qualifiers(one: Property, qualifiers: QualifierSet) -> Property:
-    """The same property with other qualifiers."""
-    return Property(
-        one.name, one.type, one.reference, one.default, one.has_default, qualifiers, one.origin, one.local
-    )
+    return [one.replace(qualifiers=one.qualifiers.with_(identity(n))) for n, one in enumerate(parameters)]
 
 
 def method_of(
@@ -62,8 +55,23 @@ def method_of(
     return Method(name, qualifiers, _signature(inputs), _signature(outputs), origin, True)
 
 
+def rebuilt(method: Method, kept: Callable[[QualifierSet], QualifierSet]) -> Method:
+    """The method with only those of its qualifiers, and of its parameters', that `kept` lets through."""
+
+    def side(signature: Class | None) -> Class | None:
+        if signature is None:
+            return None
+        return _signature(
+            [one.replace(qualifiers=kept(one.qualifiers)) for one in signature.declaration.properties]
+        )
+
+    return method.replace(
+        qualifiers=kept(method.qualifiers), inputs=side(method.inputs), outputs=side(method.outputs)
+    )
+
+
 def _directed(one: Property, other: str) -> Property:
-    return with_qualifiers(one, one.qualifiers.without(other)) if other in one.qualifiers else one
+    return one.replace(qualifiers=one.qualifiers.without(other)) if other in one.qualifiers else one
 
 
 def _signature(properties: list[Property]) -> Class | None:

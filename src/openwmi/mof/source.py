@@ -78,6 +78,10 @@ class Source:
         stop = lines[number] if number < len(lines) else len(self.text)
         return self.text[start:stop].rstrip("\r\n")
 
+    def excerpt(self, first: int, last: int) -> str:
+        """The text from one token to the end of another."""
+        return self.text[self.offset(first) : self.offset(last) + len(self.tokens[last])]
+
     def error(self, code: int, message: str, index: int) -> MofError:
         """The error `code` at a token of this source."""
         line, column = self.position(index)
