@@ -199,3 +199,23 @@ def test_exit_codes_are_those_of_the_page(symbol: str, code: int) -> None:
 
 def test_the_table_of_exit_codes_names_statuses_that_exist() -> None:
     assert set(exits.BY_SYMBOL) <= {row.symbol for row in STATUS.values()}
+
+
+@pytest.mark.parametrize(
+    ("failure", "said"),
+    [
+        (ModuleNotFoundError("No module named 'openwmi.x'", name="openwmi.x"), "a fault of openwmi itself"),
+        (ModuleNotFoundError("No module named 'rich'", name="rich"), "pip install 'openwmi[terminal]'"),
+        (PermissionError(13, "Permission denied", "/etc/shadow"), "/etc/shadow: Permission denied"),
+        (ValueError("no"), "a fault of openwmi itself: ValueError: no"),
+    ],
+)
+def test_what_is_none_of_wmis_has_a_sentence_too(
+    failure: Exception, said: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from openwmi.cli.console import Console
+    from openwmi.cli.failures import report
+
+    monkeypatch.delenv("OPENWMI_LAUNCHER", raising=False)
+    assert report(failure, Console()) == 1
+    assert said in capsys.readouterr().err

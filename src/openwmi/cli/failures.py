@@ -25,21 +25,29 @@ def report(failure: Exception, console: Console) -> int:
         failure = failure.error
     elif isinstance(failure, WbemError):
         code = _report_wmi(failure, console, None)
-    elif isinstance(failure, ModuleNotFoundError):
-        from openwmi.cli.missing import repair
-
-        console.alarm(f"{repair(failure)}\n")
-        code = exits.WMI_ERROR
-    elif isinstance(failure, OSError):
-        console.alarm(f"{failure.filename or 'the system'}: {failure.strerror or failure}\n")
-        code = exits.WMI_ERROR
     else:
-        console.alarm(f"this is a fault of openwmi itself: {type(failure).__name__}: {failure}\n")
-        console.complain("  try      the same command with -vv shows where it happened; please report it\n")
+        console.alarm(f"{_sentence(failure)}\n")
         code = exits.WMI_ERROR
     if console.verbosity >= 2:
         _trace(failure, console)
     return code
+
+
+def _sentence(failure: Exception) -> str:
+    """What is said about a failure that is none of WMI's."""
+    if isinstance(failure, OSError):
+        return f"{failure.filename or 'the system'}: {failure.strerror or failure}"
+    if isinstance(failure, ModuleNotFoundError):
+        from openwmi.cli.missing import repair
+
+        try:
+            return repair(failure)
+        except ModuleNotFoundError:
+            pass
+    return (
+        f"this is a fault of openwmi itself: {type(failure).__name__}: {failure}\n"
+        "  try      the same command with -vv shows where it happened; please report it"
+    )
 
 
 def _report_wmi(error: WbemError, console: Console, session: Session | None) -> int:
