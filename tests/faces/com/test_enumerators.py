@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.faces.com.support import SECONDS, Recorder, numbered
+from tests.faces.com.support import SECONDS, Recorder, endless, numbered
 
 from openwmi import com
 
@@ -130,6 +130,33 @@ def test_cancel_of_a_waiting_request(services: com.IWbemServices, source: Make) 
     sink.wait()
     assert sink.finals == [0x80041032]
     assert ids(enumerator.Next(20, 2)[1]) == [0]
+
+
+@pytest.mark.req("calls:F22")
+def test_a_forgotten_enumerator_ends_its_provider(services: com.IWbemServices, source: Make) -> None:
+    import gc
+
+    made = source(endless())
+    enumerator = opened(services, made.query)
+    assert enumerator.Next(INFINITE, 1)[2] == 1
+    del enumerator
+    gc.collect()
+    assert made.ended.wait(SECONDS)
+
+
+@pytest.mark.req("calls:F15")
+def test_a_waiting_request_keeps_its_enumerator(services: com.IWbemServices, source: Make) -> None:
+    import gc
+
+    made = source(numbered(2), open_for=0)
+    enumerator = opened(services, made.query)
+    sink = Recorder()
+    assert enumerator.NextAsync(2, sink) == 0
+    del enumerator
+    gc.collect()
+    made.gate.set()
+    sink.wait()
+    assert ids(sink.objects) == [0, 1]
 
 
 @pytest.mark.req("calls:F22")

@@ -169,7 +169,7 @@ def test_put_on_a_class(class_: com.IWbemClassObject) -> None:
     assert class_.Get("NewBig", 0) == (0, None, com.CIM_UINT64 | com.CIM_FLAG_ARRAY, 0)
     assert class_.Put("NewWide", 0, "1033", com.CIM_UINT64) == 0
     assert class_.Get("NewWide", 0) == (0, "1033", com.CIM_UINT64, 0)
-    assert class_.Put("NewNothing", 0, None, 0) == BAD
+    assert class_.Put("NewNothing", 0, None, 0) in (com.WBEM_E_INVALID_CIM_TYPE, BAD)
     assert class_.Put("NewBad", 0, None, 77) in (com.WBEM_E_INVALID_CIM_TYPE, BAD)
     assert class_.Put("_bad", 0, 1, 0) == BAD
     assert class_.Put("bad_", 0, 1, 0) == BAD
@@ -228,8 +228,7 @@ def test_delete(class_: com.IWbemClassObject, instance: com.IWbemClassObject) ->
 
 
 OWN = sorted(
-    ["Text", "S8", "U8", "S16", "U16", "S32", "S64", "R32", "R64", "Flag", "Seen", "Letter", "Other", "Inner"]
-    + ["Numbers", "Bytes", "Texts"],
+    "Text S8 U8 S16 U16 S32 S64 R32 R64 Flag Seen Letter Other Inner Numbers Bytes Texts".split(),
     key=str.lower,
 )
 ALL = sorted([*OWN, "Id", "Large"], key=str.lower)
@@ -243,8 +242,8 @@ SYSTEM += ["__DERIVATION", "__SERVER", "__NAMESPACE", "__PATH"]
     [
         (None, com.WBEM_FLAG_NONSYSTEM_ONLY, None, ALL),
         (None, com.WBEM_FLAG_ALWAYS | com.WBEM_FLAG_SYSTEM_ONLY, None, SYSTEM),
-        (None, com.WBEM_FLAG_LOCAL_ONLY, None, OWN),
-        (None, com.WBEM_FLAG_PROPAGATED_ONLY, None, ["Id", "Large"]),
+        (None, com.WBEM_FLAG_LOCAL_ONLY, None, [name for name in OWN if name != "Text"]),
+        (None, com.WBEM_FLAG_PROPAGATED_ONLY, None, ["Id", "Large", "Text"]),
         (None, com.WBEM_FLAG_KEYS_ONLY, None, ["Id"]),
         (None, com.WBEM_FLAG_REFS_ONLY, None, ["Other"]),
         (None, com.WBEM_FLAG_KEYS_ONLY | com.WBEM_FLAG_LOCAL_ONLY, None, []),

@@ -281,6 +281,33 @@ def test_a_released_proxy_answers_disconnected() -> None:
     assert services.GetObject(None, 0, None) == (com.RPC_E_DISCONNECTED, None, None)
 
 
+def test_arguments_of_a_wrong_kind(services: com.IWbemServices) -> None:
+    bad = com.WBEM_E_INVALID_PARAMETER
+    assert services.ExecQuery("WQL", "SELECT * FROM Win32_Process", None, None)[0] == bad  # type: ignore[arg-type]
+    assert services.ExecQuery("WQL", 5, 0, None)[0] == bad  # type: ignore[arg-type]
+    assert services.GetObject(5, 0, None)[0] == bad  # type: ignore[arg-type]
+    assert services.GetObject("Win32_Process", "0", None)[0] == bad  # type: ignore[arg-type]
+    assert com.IWbemPath().SetText("x", "y") == bad  # type: ignore[arg-type]
+    assert com.IWbemContext().SetValue(5, 0, 1) == bad  # type: ignore[arg-type]
+
+
+def test_apartments_belong_to_threads() -> None:
+    import threading
+
+    codes: list[int] = []
+
+    def other() -> None:
+        codes.append(com.CoInitializeEx(None, com.COINIT_APARTMENTTHREADED))
+        codes.append(com.CoInitializeEx(None, com.COINIT_MULTITHREADED))
+        codes.append(com.CoUninitialize())
+
+    for _ in range(2):
+        thread = threading.Thread(target=other)
+        thread.start()
+        thread.join()
+    assert codes == [com.S_FALSE, com.RPC_E_CHANGED_MODE, 0] * 2
+
+
 def test_wrong_number_of_arguments_is_a_type_error(services: com.IWbemServices) -> None:
     with pytest.raises(TypeError):
         services.GetObject("x")  # type: ignore[call-arg]

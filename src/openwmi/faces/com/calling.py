@@ -102,14 +102,22 @@ def method(
     return decorate
 
 
+def _code_of(exception: Exception, operation: str) -> int:
+    """The code for what is no WbemError: an argument of a kind that nothing can be done with, or a fault of ours."""
+    if isinstance(exception, TypeError):
+        return WBEM_E_INVALID_PARAMETER
+    if isinstance(exception, MemoryError):
+        return WBEM_E_OUT_OF_MEMORY
+    _LOG.error("%s failed", operation, exc_info=exception)
+    return WBEM_E_CRITICAL_ERROR
+
+
 def failure(exception: Exception, operation: str) -> int:
     """The HRESULT for what went wrong; the thread's error object is set on the way (G9)."""
     if isinstance(exception, Failure):
         faults.forget()
         return exception.code
     if not isinstance(exception, WbemError):
-        _LOG.error("%s failed", operation, exc_info=exception)
-        code = WBEM_E_OUT_OF_MEMORY if isinstance(exception, MemoryError) else WBEM_E_CRITICAL_ERROR
-        exception = error(code, f"{type(exception).__name__}: {exception}")
+        exception = error(_code_of(exception, operation), f"{type(exception).__name__}: {exception}")
     faults.remember(exception, operation)
     return exception.code

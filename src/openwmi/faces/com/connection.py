@@ -8,10 +8,11 @@ from openwmi.contract.operations import GetObject
 from openwmi.faces.com.process import Blanket
 from openwmi.faces.views import perform
 from openwmi.model.classes import Class
-from openwmi.model.errors import WbemError
+from openwmi.model.errors import WbemError, error
+from openwmi.model.status import WBEM_E_SHUTTING_DOWN
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Coroutine
 
     from openwmi.contract.services import Services
     from openwmi.service.portal import Portal
@@ -32,8 +33,15 @@ class Connection:
 
     def run(self, function: Callable[..., Awaitable[T]], *args: Any, **kwargs: Any) -> T:
         """Run a coroutine function on the service's loop and block until it is done."""
+        if not self.portal.loop.is_running():
+            raise error(WBEM_E_SHUTTING_DOWN, "the service of this process has ended")
         result: T = self.portal.run(function, *args, **kwargs)  # type: ignore[arg-type]
         return result
+
+    def post(self, function: Callable[[], Coroutine[object, object, object]]) -> None:
+        """Run a coroutine function on the service's loop without waiting; not at all once the service has ended."""
+        if self.portal.loop.is_running():
+            self.portal.submit(function)
 
     def find_class(self, name: str) -> Class | None:
         """The class of a name in this namespace; None where there is none, or the caller may not see it."""

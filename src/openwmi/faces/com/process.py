@@ -29,7 +29,6 @@ class Process:
         self.apartments = 0
         self.impersonation: int | None = None  # None until CoInitializeSecurity
         self.implicit = False  # COM had to choose the process's security itself (A3)
-        self.modes: dict[int, int] = {}
 
     def marshal(self) -> None:
         """The first interface pointer crosses a process boundary: too late for CoInitializeSecurity now (A3)."""
@@ -49,6 +48,8 @@ class Process:
 
 
 PROCESS: Final = Process()
+# How often this thread has initialised COM, and for which kind of apartment.
+_THREAD: Final = threading.local()
 
 
 def initialised() -> None:
@@ -64,10 +65,11 @@ def CoInitializeEx(pvReserved: None, dwCoInit: int) -> int:
     known = c.COINIT_APARTMENTTHREADED | c.COINIT_DISABLE_OLE1DDE | c.COINIT_SPEED_OVER_MEMORY
     if pvReserved is not None or not isinstance(dwCoInit, int) or dwCoInit & ~known:
         raise Failure(c.E_INVALIDARG)
-    thread, mode = threading.get_ident(), dwCoInit & c.COINIT_APARTMENTTHREADED
+    mode = dwCoInit & c.COINIT_APARTMENTTHREADED
+    if getattr(_THREAD, "depth", 0) and mode != _THREAD.mode:
+        raise Failure(c.RPC_E_CHANGED_MODE)
+    _THREAD.mode, _THREAD.depth = mode, getattr(_THREAD, "depth", 0) + 1
     with PROCESS.lock:
-        if PROCESS.modes.setdefault(thread, mode) != mode:
-            raise Failure(c.RPC_E_CHANGED_MODE)
         PROCESS.apartments += 1
         return c.S_OK if PROCESS.apartments == 1 else c.S_FALSE
 
@@ -81,10 +83,9 @@ def CoInitialize(pvReserved: None) -> int:
 @method()
 def CoUninitialize() -> int:
     """Undo one CoInitializeEx. Objects that are still referenced go on working until they are released."""
+    _THREAD.depth = max(0, getattr(_THREAD, "depth", 0) - 1)
     with PROCESS.lock:
         PROCESS.apartments = max(0, PROCESS.apartments - 1)
-        if not PROCESS.apartments:
-            PROCESS.modes.clear()
     return c.S_OK
 
 

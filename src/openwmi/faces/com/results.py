@@ -34,7 +34,11 @@ class IEnumWbemClassObject(Proxy):
 
     def released_(self) -> None:
         """Whatever is outstanding is cancelled; a running provider is not waited for (F22, F23)."""
-        self.connection_.portal.submit(self._view.release)
+        self.connection_.post(self._view.release)
+
+    def __del__(self) -> None:
+        """Nobody can release an enumerator that no name leads to any more: what it holds is let go."""
+        self.connection_.post(self._view.release)
 
     @method("apObjects", "puReturned", failed=([], 0))
     def Next(
@@ -50,7 +54,7 @@ class IEnumWbemClassObject(Proxy):
     def NextAsync(self, uCount: int, pSink: IWbemObjectSink | None) -> int:
         """Queue a request: the sink hears one Indicate with the objects and one final status (F14, F15)."""
         connection = self.admitted_()
-        sink = SinkCall(checked_sink(pSink), connection)
+        sink = SinkCall(checked_sink(pSink), connection, owner=self)
         status = connection.run(self._view.next_async, uCount, sink)
         if status == 0:
             sink.hold()

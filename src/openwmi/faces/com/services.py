@@ -34,7 +34,7 @@ class IWbemServices(AsynchronousCalls):
     interfaces_ = (IID_IWbemServices,)
 
     def released_(self) -> None:
-        self.connection_.portal.submit(self.connection_.services.close)
+        self.connection_.post(self.connection_.services.close)
 
     # Namespaces, cancelling, events
 

@@ -4,50 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from openwmi.faces.com import constants as c
 from openwmi.faces.com.calling import invalid, method, reserved
-from openwmi.faces.com.class_drafts import ClassDraft
-from openwmi.faces.com.qualifiers import Holder, IWbemQualifierSet
-from openwmi.faces.com.unknown import IUnknown
+from openwmi.faces.com.properties import PropertyPart, given_name
+from openwmi.faces.com.qualifiers import IWbemQualifierSet
+from openwmi.model.classes import Class
 from openwmi.model.errors import error
-from openwmi.model.status import (
-    WBEM_E_ILLEGAL_OPERATION,
-    WBEM_E_NOT_FOUND,
-    WBEM_E_UNEXPECTED,
-    WBEM_S_NO_MORE_DATA,
-)
+from openwmi.model.status import WBEM_E_UNEXPECTED, WBEM_S_NO_MORE_DATA
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from openwmi.faces.com.calling import Outs
-    from openwmi.faces.com.instance_drafts import InstanceDraft
     from openwmi.faces.com.objects import IWbemClassObject
-    from openwmi.model.classes import Class, Method
+    from openwmi.model.classes import Method
 
-_ORIGINS: Final = (0, c.WBEM_FLAG_LOCAL_ONLY, c.WBEM_FLAG_PROPAGATED_ONLY)
 _SIGNATURE: Final = ("ppInSignature", "ppOutSignature")
 
 
-class MethodPart(IUnknown):
+class MethodPart(PropertyPart):
     """What IWbemClassObject does with methods. Only classes have them: ILLEGAL_OPERATION on an instance."""
 
-    draft_: ClassDraft | InstanceDraft
-    _methods: Iterator[str] | None = None
-
-    def _class_draft(self) -> ClassDraft:
-        if not isinstance(self.draft_, ClassDraft):
-            raise error(WBEM_E_ILLEGAL_OPERATION, "an instance has no methods of its own; ask its class")
-        return self.draft_
-
-    def _method(self, name: str | None) -> Method:
-        draft = self._class_draft()
-        if not isinstance(name, str) or not name:
-            raise invalid("the name is NULL", "wszName")
-        found = draft.methods.get(name.lower())
-        if found is None:
-            raise error(WBEM_E_NOT_FOUND, f"the class has no method {name}", parameter=name)
-        return found
+    _methods: Iterator[Method] | None = None
 
     @method(*_SIGNATURE, optional=_SIGNATURE)
     def GetMethod(
@@ -55,7 +32,7 @@ class MethodPart(IUnknown):
     ) -> tuple[int, IWbemClassObject | None, IWbemClassObject | None]:
         """(hr, in, out): classes with a property for each parameter; None for an empty signature (A-209)."""
         reserved(lFlags)
-        return 0, *_shown(self._method(wszName))
+        return 0, *_shown(self.draft_.method(given_name(wszName)))
 
     @method()
     def PutMethod(
@@ -67,26 +44,19 @@ class MethodPart(IUnknown):
     ) -> int:
         """Add or change a method; every parameter has an ID, zero-based and consecutive (A-210)."""
         reserved(lFlags)
-        draft = self._class_draft()
-        if not isinstance(wszName, str) or not wszName:
-            raise invalid("the name is NULL", "wszName")
-        draft.put_method(wszName, _content(pInSignature), _content(pOutSignature))
+        self.draft_.put_method(given_name(wszName), _content(pInSignature), _content(pOutSignature))
         return 0
 
     @method()
     def DeleteMethod(self, wszName: str | None) -> int:
         """Remove a method; PROPAGATED_METHOD for an inherited one (A-211)."""
-        return self._class_draft().delete_method(self._method(wszName).name)
+        return self.parented_().delete_method(given_name(wszName))
 
     @method()
     def BeginMethodEnumeration(self, lEnumFlags: int) -> int:
-        """All methods, or WBEM_FLAG_LOCAL_ONLY, or WBEM_FLAG_PROPAGATED_ONLY (A-212)."""
-        draft = self._class_draft()
-        if lEnumFlags not in _ORIGINS:
-            raise invalid(f"unknown flags {lEnumFlags!r}", "lEnumFlags")
-        local = lEnumFlags == c.WBEM_FLAG_LOCAL_ONLY
-        names = [one.name for one in draft.methods.values() if not lEnumFlags or one.local == local]
-        self._methods = iter(sorted(names, key=str.lower))
+        """All methods, or WBEM_FLAG_LOCAL_ONLY, or WBEM_FLAG_PROPAGATED_ONLY (A-212); in alphabetical order."""
+        found = self.draft_.methods(lEnumFlags)
+        self._methods = iter(sorted(found, key=lambda one: one.name.lower()))
         return 0
 
     @method("pstrName", *_SIGNATURE, optional=("pstrName", *_SIGNATURE))
@@ -95,8 +65,8 @@ class MethodPart(IUnknown):
         reserved(lFlags)
         if self._methods is None:
             raise error(WBEM_E_UNEXPECTED, "IWbemClassObject::NextMethod before BeginMethodEnumeration")
-        for name in self._methods:
-            return 0, name, *_shown(self._method(name))
+        for one in self._methods:
+            return 0, one.name, *_shown(one)
         return WBEM_S_NO_MORE_DATA, None, None, None
 
     @method()
@@ -109,19 +79,14 @@ class MethodPart(IUnknown):
         self, wszMethod: str | None, *, out: Outs = None
     ) -> tuple[int, IWbemQualifierSet | None]:
         """(hr, the qualifiers of a method, live)."""
-        draft, name = self._class_draft(), self._method(wszMethod).name
-        return 0, IWbemQualifierSet(
-            Holder(
-                lambda: draft.methods[name.lower()].qualifiers,
-                lambda local, restored: draft.put_method_qualifiers(name, local, restored),
-                lambda: draft.inherited_method_qualifiers(name),
-            )
-        )
+        name = given_name(wszMethod, "wszMethod")
+        self.draft_.method_qualifiers(name)
+        return 0, IWbemQualifierSet(lambda whole: self.editing_(whole).method_qualifiers(name))
 
     @method("pstrClassName")
     def GetMethodOrigin(self, wszMethodName: str | None, *, out: Outs = None) -> tuple[int, str | None]:
         """(hr, class) that introduced the method."""
-        return 0, self._method(wszMethodName).origin
+        return 0, self.draft_.method_origin(given_name(wszMethodName, "wszMethodName"))
 
 
 def _shown(found: Method) -> tuple[IWbemClassObject | None, IWbemClassObject | None]:
@@ -134,7 +99,7 @@ def _content(signature: object) -> Class | None:
     """The class behind a signature argument; None for NULL, and for one without parameters."""
     if signature is None:
         return None
-    draft = getattr(signature, "draft_", None)
-    if not isinstance(draft, ClassDraft):
+    content = signature.snapshot_() if isinstance(signature, PropertyPart) else None
+    if not isinstance(content, Class):
         raise invalid("a signature is a class of parameters", "pInSignature")
-    return draft.content if draft.properties else None
+    return content if content.properties else None

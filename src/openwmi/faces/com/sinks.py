@@ -100,12 +100,13 @@ def _unknown(sink: IUnknown) -> object | None:
 class SinkCall:
     """One call's side of a sink. Implements contract.services.Sink."""
 
-    __slots__ = ("_connection", "_held", "_lock", "_released", "identity", "sink")
+    __slots__ = ("_connection", "_held", "_lock", "_owner", "_released", "identity", "sink")
 
-    def __init__(self, sink: IWbemObjectSink, connection: Connection) -> None:
+    def __init__(self, sink: IWbemObjectSink, connection: Connection, owner: object = None) -> None:
         self.sink = sink
         self.identity = identity(sink)
         self._connection = connection
+        self._owner = owner  # what must not go away while the call waits
         self._lock = threading.Lock()
         self._held = False
         self._released = False

@@ -105,6 +105,11 @@ def is_null(value: object) -> bool:
     return value is None or value is NULL
 
 
+def plain(value: object) -> Any:
+    """The value in a VARIANT, whether its type is written or not."""
+    return value.value if isinstance(value, VARIANT) else value
+
+
 def inferred_type(value: object) -> int | None:
     """The CIM type of a new property that is given this value without a type; None when the value tells none."""
     if isinstance(value, VARIANT):
