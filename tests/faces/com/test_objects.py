@@ -228,7 +228,25 @@ def test_delete(class_: com.IWbemClassObject, instance: com.IWbemClassObject) ->
 
 
 OWN = sorted(
-    "Text S8 U8 S16 U16 S32 S64 R32 R64 Flag Seen Letter Other Inner Numbers Bytes Texts".split(),
+    [
+        "Text",
+        "S8",
+        "U8",
+        "S16",
+        "U16",
+        "S32",
+        "S64",
+        "R32",
+        "R64",
+        "Flag",
+        "Seen",
+        "Letter",
+        "Other",
+        "Inner",
+        "Numbers",
+        "Bytes",
+        "Texts",
+    ],
     key=str.lower,
 )
 ALL = sorted([*OWN, "Id", "Large"], key=str.lower)
