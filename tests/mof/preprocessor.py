@@ -1,4 +1,4 @@
-"""Just enough of a C preprocessor for the driver kit's MOF files: object-like #define, #if(n)def, #else, #endif, #include.
+"""Just enough of a C preprocessor for the driver kit's MOF files: #include, object-like #define, #if(n)def, #else.
 
 They go through the C compiler's preprocessor before the MOF compiler sees them. Their header files are not in the
 corpus; a constant from one stays a name, and `missing` gives it a value.

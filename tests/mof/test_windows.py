@@ -14,14 +14,14 @@ from functools import cache
 from typing import Any
 
 import pytest
+from tests.mof import corpus
+from tests.mof.preprocessor import preprocessed
 
 from openwmi import mof
 from openwmi.model import ClassDeclaration, type_name
 from openwmi.model.errors import MofError
 from openwmi.model.qualifiers import AMENDED, QualifierSet
 from openwmi.mof.resolution import Resolution
-from tests.mof import corpus
-from tests.mof.preprocessor import preprocessed
 
 pytestmark = [pytest.mark.usefixtures("shared_data"), pytest.mark.slow]
 

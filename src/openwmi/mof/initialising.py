@@ -8,6 +8,7 @@ from openwmi.model import status as s
 from openwmi.model.cimtypes import ARRAY, INTEGER_RANGES, CimType, type_name
 from openwmi.model.errors import WbemError
 from openwmi.model.values import coerce
+from openwmi.mof.literals import MAX_DIGITS
 from openwmi.mof.syntax import Alias, Char, ClassNode, InstanceNode
 
 if TYPE_CHECKING:
@@ -25,9 +26,12 @@ _BOOLEAN: Final = int(CimType.BOOLEAN)
 _OBJECT: Final = int(CimType.OBJECT)
 _REFERENCE: Final = int(CimType.REFERENCE)
 _CHAR16: Final = int(CimType.CHAR16)
-_CODES: Final = {
-    s.WBEM_E_TYPE_MISMATCH: s.WBEMMOF_E_TYPE_MISMATCH,
-    s.WBEM_E_VALUE_OUT_OF_RANGE: s.WBEMMOF_E_OUT_OF_RANGE,
+_WIDE: Final = frozenset((CimType.SINT64, CimType.UINT64))
+_REAL32_MAX: Final = 3.4028234663852886e38
+_LIMITS: Final[dict[int, tuple[float, float]]] = {
+    **INTEGER_RANGES,
+    CimType.REAL32: (-_REAL32_MAX, _REAL32_MAX),
+    CimType.REAL64: (float("-inf"), float("inf")),
 }
 
 
@@ -89,11 +93,18 @@ class Initialiser:
                 raise value.error(s.WBEMMOF_E_TYPE_MISMATCH, message)
             made = self._embedded(value)
             return self._coerced(node, made, code, reference, number)
-        plain = int(value) if isinstance(value, Char) else value
-        if isinstance(plain, bool) or (isinstance(value, str) and code == _CHAR16):
+        if isinstance(value, bool) or (isinstance(value, str) and code == _CHAR16):
             message = f"the value is not a {type_name(code)}"
             raise self._wrong(node, s.WBEMMOF_E_TYPE_MISMATCH, message, number)
-        return self._coerced(node, plain, code, reference, number)
+        if isinstance(value, tuple):
+            raise AssertionError  # the grammar has arrays of one dimension only
+        if (limits := _LIMITS.get(code)) is not None:
+            plain = _number(value, code)
+            if plain is not None and not limits[0] <= plain <= limits[1]:
+                message = f"{value} is out of range for {type_name(code)}"
+                raise self._wrong(node, s.WBEMMOF_E_OUT_OF_RANGE, message, number)
+            value = value if plain is None else plain
+        return self._coerced(node, value, code, reference, number)
 
     def _coerced(
         self,
@@ -106,7 +117,8 @@ class Initialiser:
         try:
             return coerce(value, code, reference=reference)
         except WbemError as reason:
-            raise self._wrong(node, _CODES.get(reason.code, reason.code), reason.message, number) from None
+            code = s.WBEMMOF_E_TYPE_MISMATCH if reason.code == s.WBEM_E_TYPE_MISMATCH else reason.code
+            raise self._wrong(node, code, reason.message, number) from None
 
     def _wrong(self, node: PropertyNode | AssignmentNode, code: int, message: str, number: int) -> Exception:
         """The error at the initialiser, or at the element `number` of an array."""
@@ -120,3 +132,15 @@ class Initialiser:
                 number -= tokens[at] == "," and depth == 0
                 at += 1
         return node.error(code, f"{node.name}: {message}", at)
+
+
+def _number(value: str | float, code: int) -> int | float | None:
+    """A number as its type has it (C-04): a real for an integer is rounded, 64 bits may stand in quotes. None: no."""
+    if isinstance(value, str):
+        digits = value.lstrip("+-")
+        if code not in _WIDE or not digits.isdecimal() or not digits.isascii() or len(digits) > MAX_DIGITS:
+            return None
+        return int(value) if len(value) - len(digits) <= 1 else None
+    if isinstance(value, float) and code in INTEGER_RANGES:
+        return round(value)
+    return int(value) if isinstance(value, Char) else value

@@ -245,9 +245,7 @@ class ObjectParser(Cursor):
         tokens, i = self.tokens, self.i
         type_ = tokens[i]
         if not type_.isidentifier():
-            if type_:
-                raise self.expected(s.WBEMMOF_E_EXPECTED_BRACE_OR_BAD_TYPE, "a type or '}'")
-            raise self.expected(s.WBEMMOF_E_EXPECTED_CLOSE_BRACE, "'}'")
+            raise self.expected(s.WBEMMOF_E_EXPECTED_BRACE_OR_BAD_TYPE, "a type or '}'")
         name_at = i + 1
         name = tokens[name_at]
         reference = len(name) == 3 and name.lower() == "ref" and tokens[name_at + 1].isidentifier()
