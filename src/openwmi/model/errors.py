@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from openwmi.model import status as codes
-from openwmi.model.status import STATUS, describe
+from openwmi.model.status import describe
 
 if TYPE_CHECKING:
     from openwmi.model.instances import Instance
@@ -101,9 +101,12 @@ def class_name(symbol: str) -> str:
     return "".join(word.capitalize() for word in symbol.split("_E_", 1)[1].split("_"))
 
 
-def _own_class(code: int) -> bool:
-    row = STATUS.get(code)
-    return row is not None and row.symbol.startswith(("WBEM_E_", "WBEMESS_E_"))
+def _own_symbols() -> dict[str, int]:
+    """Class name -> code, of the codes that have a class of their own."""
+    rows = codes.STATUS.values()
+    return {
+        class_name(row.symbol): row.code for row in rows if row.symbol.startswith(("WBEM_E_", "WBEMESS_E_"))
+    }
 
 
 def _class_of(code: int) -> type[WbemError]:
@@ -111,28 +114,29 @@ def _class_of(code: int) -> type[WbemError]:
     code &= 0xFFFFFFFF
     if code == codes.E_ACCESSDENIED:
         code = codes.WBEM_E_ACCESS_DENIED
-    if not _own_class(code):
-        row = STATUS.get(code)
-        return MofError if row is not None and row.symbol.startswith("WBEMMOF_E_") else WbemError
-    name = class_name(STATUS[code].symbol)
-    found = globals().get(name)
+    symbol = describe(code).symbol
+    if symbol.startswith("WBEMMOF_E_"):
+        return MofError
+    return _made(class_name(symbol), code) if symbol.startswith(("WBEM_E_", "WBEMESS_E_")) else WbemError
+
+
+def _made(name: str, code: int) -> type[WbemError]:
+    found: type[WbemError] | None = globals().get(name)
     if found is None:
-        row = STATUS[code]
-        body = {"__doc__": f"{row.symbol}: {row.text}", "__module__": __name__, "code": code}
+        body = {"__doc__": f"0x{code:08X}; see openwmi.model.status.", "__module__": __name__, "code": code}
         found = globals()[name] = type(name, (WbemError,), body)
-    made: type[WbemError] = found
-    return made
+    return found
 
 
 def __getattr__(name: str) -> Any:
-    for code, row in STATUS.items():
-        if _own_class(code) and class_name(row.symbol) == name:
-            return _class_of(code)
-    raise AttributeError(f"module {__name__} has no attribute {name!r}")
+    code = _own_symbols().get(name)
+    if code is None:
+        raise AttributeError(f"module {__name__} has no attribute {name!r}")
+    return _made(name, code)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *(class_name(row.symbol) for code, row in STATUS.items() if _own_class(code))})
+    return sorted({*globals(), *_own_symbols()})
 
 
 if TYPE_CHECKING:
@@ -400,9 +404,9 @@ if TYPE_CHECKING:
     class ResourceContention(WbemError): ...
 
 else:
-    CallCancelled, InvalidQuery, InvalidSyntax = map(
-        _class_of, (codes.WBEM_E_CALL_CANCELLED, codes.WBEM_E_INVALID_QUERY, codes.WBEM_E_INVALID_SYNTAX)
-    )
+    CallCancelled = _made("CallCancelled", codes.WBEM_E_CALL_CANCELLED)
+    InvalidQuery = _made("InvalidQuery", codes.WBEM_E_INVALID_QUERY)
+    InvalidSyntax = _made("InvalidSyntax", codes.WBEM_E_INVALID_SYNTAX)
 
 
 class Cancelled(CallCancelled):

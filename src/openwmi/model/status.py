@@ -7,9 +7,7 @@ misprints some values; these are the right ones (model.md 0-04, calls.md G16).
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
-
-from openwmi.model.statustexts import HINTS, TEXTS
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 # Success and information.
 WBEM_S_NO_ERROR: Final = 0
@@ -295,23 +293,37 @@ class Status(NamedTuple):
         return _FACILITIES.get(number, "Windows")
 
 
+if TYPE_CHECKING:
+    STATUS: Final[dict[int, Status]] = {}
+
+
+_TABLE: Final[dict[int, Status]] = {}
+
+
 def _table() -> dict[int, Status]:
-    table: dict[int, Status] = {}
-    values = globals()
-    for symbol, text in TEXTS.items():
-        table[values[symbol]] = Status(values[symbol], symbol, text, HINTS.get(symbol))
-    return table
+    """All rows. They are put together when the first is wanted: a command line that meets no error needs none."""
+    if not _TABLE:
+        from openwmi.model.statustexts import HINTS, TEXTS
+
+        values = globals()
+        for symbol, text in TEXTS.items():
+            _TABLE[values[symbol]] = Status(values[symbol], symbol, text, HINTS.get(symbol))
+    return _TABLE
 
 
-STATUS: Final[dict[int, Status]] = _table()
+def __getattr__(name: str) -> dict[int, Status]:
+    if name == "STATUS":
+        return _table()
+    raise AttributeError(f"module {__name__} has no attribute {name!r}")
 
 
 def describe(code: int) -> Status:
     """The row of a code. An unknown one gets its own number as symbol; a Win32 code is looked up as an HRESULT."""
     code &= 0xFFFFFFFF
-    known = STATUS.get(code)
+    table = _table()
+    known = table.get(code)
     if known is None and code < 0x10000:
-        known = STATUS.get(0x80070000 | code)
+        known = table.get(0x80070000 | code)
     if known is not None:
         return known
     what = "The operation failed" if failed(code) else "The operation succeeded"
