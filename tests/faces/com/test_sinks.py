@@ -352,3 +352,34 @@ def test_many_calls_at_once(services: com.IWbemServices, source: Make) -> None:
         assert sum(sink.indicated) == 5
         assert sink.finals == [0]
         assert sink.references == 1
+
+
+@pytest.mark.req("calls:D9", "calls:B22", "calls:D13")
+@pytest.mark.parametrize("count", [0, 1, 5, 3000])
+def test_cancels_that_race_with_the_end(services: com.IWbemServices, source: Make, count: int) -> None:
+    """Two threads cancel while the call ends by itself: one final status, one release, nothing after it."""
+    made = source(numbered(count))
+    for _ in range(20):
+        sink = Recorder()
+        codes: list[int] = []
+        start = threading.Barrier(3)
+
+        def cancel(sink: Recorder = sink, codes: list[int] = codes, start: threading.Barrier = start) -> None:
+            start.wait()
+            codes.append(services.CancelAsyncCall(sink))
+
+        threads = [threading.Thread(target=cancel) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        assert services.ExecQueryAsync("WQL", made.query, 0, None, sink) == 0
+        start.wait()
+        for thread in threads:
+            thread.join(SECONDS)
+        sink.wait()
+        assert set(codes) <= {0, com.WBEM_E_NOT_FOUND}
+        assert codes.count(0) <= 1
+        (final,) = sink.finals
+        assert final == (CANCELLED if 0 in codes else 0)
+        assert sink.releases == 1
+        assert sink.events[-1] == ("Release", 1)
+        assert [event[0] for event in sink.events].index("SetStatus") == len(sink.events) - 2

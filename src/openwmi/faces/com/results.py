@@ -38,7 +38,8 @@ class IEnumWbemClassObject(Proxy):
 
     def __del__(self) -> None:
         """Nobody can release an enumerator that no name leads to any more: what it holds is let go."""
-        self.connection_.post(self._view.release)
+        if self.referenced_:
+            self.connection_.post(self._view.release)
 
     @method("apObjects", "puReturned", failed=([], 0))
     def Next(

@@ -58,10 +58,15 @@ class IUnknown:
         """The object that answers an interface: this one, or a new one that comes with a reference; None."""
         return self if iid == IID_IUnknown or iid in self.interfaces_ else None
 
+    @property
+    def referenced_(self) -> bool:
+        """Whether somebody holds a reference."""
+        return self.__references > 0
+
     def released_(self) -> None:
         """The last reference is gone."""
 
     def alive_(self) -> None:
         """Refuse a call on an object whose last reference is gone."""
-        if self.__references <= 0:
+        if not self.referenced_:
             raise Failure(RPC_E_DISCONNECTED)
