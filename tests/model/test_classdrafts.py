@@ -10,6 +10,7 @@ from tests.model.making import NAMESPACE, SERVER, key, make, parameter, paramete
 
 from openwmi.model.cimtypes import ARRAY, CimType
 from openwmi.model.classes import Class, ClassDeclaration, Method, derive
+from openwmi.model.comparing import IGNORE_OBJECT_SOURCE
 from openwmi.model.drafts import ClassDraft, compare, draft
 from openwmi.model.errors import WbemError
 from openwmi.model.instancedrafts import SYSTEM_ORIGIN
@@ -203,13 +204,17 @@ def test_listing() -> None:
     assert [entry.value for entry in one.enumerate(0x40)] == [None, None, 2]
 
 
-@pytest.mark.req("A-209", "A-210", "A-211", "A-212")
+@pytest.mark.req("A-148", "A-209", "A-210", "A-211", "A-212")
 def test_methods() -> None:
     one = ClassDraft(CHILD, PARENT)
     assert [entry.name for entry in one.methods()] == ["Run", "Stop"]
     assert [entry.name for entry in one.methods(LOCAL_ONLY)] == ["Run", "Stop"]
     assert one.methods(PROPAGATED_ONLY) == []
     assert (one.method_origin("RUN"), one.method_origin("stop")) == ("Parent", "Child")
+    run = one.method("run")
+    assert run.inputs is not None
+    assert run.inputs.path == "\\\\HOST\\root\\cimv2:__PARAMETERS"
+    assert compare(run.inputs, parameters(parameter("A", 0)), IGNORE_OBJECT_SOURCE)
     stop = one.method("STOP")
     assert (stop.inputs, stop.outputs) == (None, None)
     one.put_method("Stop", parameters(parameter("Why", 0)), None)

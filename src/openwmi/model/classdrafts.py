@@ -211,7 +211,14 @@ class ClassDraft:
     # Methods ------------------------------------------------------------------------------------------------------
 
     def method(self, name: str) -> Method:
-        """NOT_FOUND when there is none of that name (A-209)."""
+        """A method, its signature in the place of the class (A-148, A-209); NOT_FOUND."""
+        one = self._method(name)
+        place = self._start.namespace, self._start.server
+        inputs = one.inputs.decorated(*place) if one.inputs is not None else None
+        outputs = one.outputs.decorated(*place) if one.outputs is not None else None
+        return one.replace(inputs=inputs, outputs=outputs)
+
+    def _method(self, name: str) -> Method:
         key = name.lower()
         declared, above = self._methods.get(key), self._base.methods.get(key)
         if declared is not None:
@@ -242,7 +249,7 @@ class ClassDraft:
 
     def delete_method(self, name: str) -> int:
         """Remove a method of this class, or an override: then WBEM_S_RESET_TO_DEFAULT."""
-        one = self.method(name)
+        one = self._method(name)
         key = name.lower()
         if key not in self._methods:
             raise error(WBEM_E_PROPAGATED_METHOD, f"method {one.name} is inherited", parameter=name)
@@ -251,7 +258,7 @@ class ClassDraft:
 
     def method_origin(self, name: str) -> str:
         """The class that introduced a method (A-211)."""
-        return self.method(name).origin
+        return self._method(name).origin
 
     # Qualifiers ---------------------------------------------------------------------------------------------------
 
@@ -270,9 +277,9 @@ class ClassDraft:
 
     def method_qualifiers(self, name: str) -> QualifierDraft:
         """The live qualifiers of a method; NOT_FOUND."""
-        self.method(name)
+        self._method(name)
         return QualifierDraft(
-            lambda: self.method(name).qualifiers, lambda local: self._store_method(name, local)
+            lambda: self._method(name).qualifiers, lambda local: self._store_method(name, local)
         )
 
     def _store(self, local: QualifierSet) -> None:
@@ -288,7 +295,7 @@ class ClassDraft:
         self._declare(start.replace(qualifiers=local.without("cimtype"), reference=reference))
 
     def _store_method(self, name: str, local: QualifierSet) -> None:
-        made = self.method(name).replace(qualifiers=local)
+        made = self._method(name).replace(qualifiers=local)
         method_below(self._name, made, self._base.methods.get(name.lower()))
         self._methods[name.lower()] = made
 
