@@ -91,6 +91,10 @@ def test_what_is_refused(text: str, symbol: str) -> None:
             nobody,
         ),
         ("SELECT * FROM __TimerEvent WHERE TimerId = 'x'", nobody),
+        (
+            f"{CREATED} WITHIN 5 WHERE TargetInstance.Status = 'Nothing' OR TargetInstance.Status = 'Nothing'",
+            nobody,
+        ),
     ],
 )
 def test_what_may_be_registered(text: str, raised: object) -> None:

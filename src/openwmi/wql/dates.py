@@ -43,7 +43,7 @@ def dmtf(text: str) -> str:
     if not (1 <= month <= 12 and 1 <= day <= _DAYS[month - 1]) or (
         month == 2 and day == 29 and not _leap(year)
     ):
-        raise ValueError(f"{text!r} is no day of the calendar")
+        raise ValueError(f"{text!r:.60} is no day of the calendar")
     return f"{year:04}{month:02}{day:02}{clock}.000000+{offset:03}"
 
 
@@ -69,11 +69,11 @@ def _date(text: str, whole: str) -> tuple[int, int, int]:
     if _DIGITS.fullmatch(text):
         return _run_together(text)
     if numeric := _NUMERIC.fullmatch(text):
-        return _by_size([numeric[1], numeric[3], numeric[4]], whole)
+        return _by_size([numeric[1], numeric[3], numeric[4]])
     parts = _PARTS.findall(text)
     if len(parts) in (2, 3) and _WORDY.fullmatch(text):
         return _with_month(parts, whole)
-    raise ValueError(f"{whole!r} is no date; DMTF text is yyyymmddHHMMSS.mmmmmm+UUU")
+    raise ValueError(f"{whole!r:.60} is no date; DMTF text is yyyymmddHHMMSS.mmmmmm+UUU")
 
 
 def _run_together(digits: str) -> tuple[int, int, int]:
@@ -83,11 +83,9 @@ def _run_together(digits: str) -> tuple[int, int, int]:
     return int(digits[:4]), int(digits[4:6] or 1), int(digits[6:] or 1)
 
 
-def _by_size(parts: list[str], whole: str) -> tuple[int, int, int]:
+def _by_size(parts: list[str]) -> tuple[int, int, int]:
     """Three numbers in any order: the year shows by its size, the day where it exceeds 12; else month, day, year."""
     years = [index for index, part in enumerate(parts) if len(part) > 2 or int(part) > 31]
-    if len(years) > 1 or any(len(part) == 3 for part in parts):
-        raise ValueError(f"{whole!r} is no date")
     year = _year(parts.pop(years[0] if years else 2))
     first, second = map(int, parts)
     if first > 12:
@@ -99,7 +97,7 @@ def _with_month(parts: list[str], whole: str) -> tuple[int, int, int]:
     """A month by name with a year, and perhaps a day, in any of the documented orders."""
     named = [index for index, part in enumerate(parts) if part.isalpha()]
     if len(named) != 1:
-        raise ValueError(f"{whole!r} is no date: one month by name is expected")
+        raise ValueError(f"{whole!r:.60} is no date: one month by name is expected")
     month = _month(parts[named[0]], whole)
     numbers = [part for part in parts if not part.isalpha()]
     if len(numbers) == 1:
@@ -115,12 +113,12 @@ def _month(word: str, whole: str) -> int:
         return _FULL.index(word) + 1
     if word in _MONTHS:
         return _MONTHS.index(word) + 1
-    raise ValueError(f"{whole!r} is no date: {word!r} is no month")
+    raise ValueError(f"{whole!r:.60} is no date: {word!r} is no month")
 
 
 def _four_digits(part: str, whole: str) -> str:
     if len(part) != 4:
-        raise ValueError(f"{whole!r} is no date: a month alone needs a year of four digits")
+        raise ValueError(f"{whole!r:.60} is no date: a month alone needs a year of four digits")
     return part
 
 

@@ -77,7 +77,7 @@ def _number(value: object) -> int | float:
     if isinstance(value, (int, float)):
         return value
     text = str(value).strip(" ")
-    if 0 < len(text) <= _LONGEST and _DIGITS.issuperset(text):
+    if len(text) <= _LONGEST and _DIGITS.issuperset(text):
         for kind in (int, float):
             try:
                 return kind(text)

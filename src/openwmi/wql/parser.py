@@ -171,7 +171,7 @@ def _option(reader: Reader, options: dict[str, Name | None], legal: tuple[str, .
     if word not in legal:
         joined = reader.kind == "," or word in ("and", "or")
         hint = "spaces alone stand between the clauses" if joined else suggestion(word, legal)
-        reader.refuse(span, f"{reader.token[1]!r} is no clause of this query", hint)
+        reader.refuse(span, f"{reader.token[1]!r:.60} is no clause of this query", hint)
     if word in options:
         reader.refuse(span, f"{word} stands twice")
     reader.advance()

@@ -69,7 +69,7 @@ class Reader:
 
     def missing(self, what: str, hint: str | None = None) -> NoReturn:
         """Refuse the text because `what` should stand where this token does."""
-        where = "at the end" if self.kind == END else f"before {self.token[1]!r}"
+        where = "at the end" if self.kind == END else f"before {self.token[1]!r:.60}"
         self.refuse(self.here, f"{what} is missing {where}", hint or _FOREIGN.get(self.word or self.kind))
 
     def refuse(self, span: Span, message: str, hint: str | None = None) -> NoReturn:
@@ -78,7 +78,7 @@ class Reader:
     def end(self) -> None:
         if self.kind != END:
             hint = _FOREIGN.get(self.word or self.kind)
-            self.refuse(self.here, f"{self.token[1]!r} is not expected here", hint)
+            self.refuse(self.here, f"{self.token[1]!r:.60} is not expected here", hint)
 
     @property
     def at_operator(self) -> bool:
