@@ -46,6 +46,7 @@ print(time.monotonic())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hang", [False, True])
 def test_exit_without_cancelling(program: Make, hang: bool) -> None:
     done = program(PROGRAM.replace("HANG", str(hang)))

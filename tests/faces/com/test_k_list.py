@@ -143,6 +143,7 @@ def test_k8_sink_that_hangs(
     assert sink.references == 1
 
 
+@pytest.mark.slow
 @pytest.mark.req("calls:K9", "calls:A1", "calls:A2")
 def test_k9_without_process_security(program: Callable[[str], Any]) -> None:
     done = program(

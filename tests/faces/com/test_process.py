@@ -14,11 +14,11 @@ Make = Callable[..., Any]
 BLANKET = (com.RPC_C_AUTHN_WINNT, com.RPC_C_AUTHZ_NONE, None)
 
 
+@pytest.mark.slow
 @pytest.mark.req("calls:A3", "calls:A6")
 def test_life_of_a_process(program: Make) -> None:
     done = program(
         """
-level = lambda *changed: com.CoInitializeSecurity(*changed)
 good = [None, -1, None, None, com.RPC_C_AUTHN_LEVEL_NONE, 3, None, 0, None]
 def changed(index, value):
     return good[:index] + [value] + good[index + 1:]
@@ -34,6 +34,8 @@ out = [
     com.CoInitializeSecurity(*changed(4, 7)),
     com.CoInitializeSecurity(*changed(3, 1)),
     com.CoInitializeSecurity(*changed(1, -2)),
+    com.CoInitializeSecurity(*changed(7, com.EOAC_ACCESS_CONTROL)),
+    com.CoInitializeSecurity(*changed(7, com.EOAC_ACCESS_CONTROL | com.EOAC_APPID)),
     com.CoInitializeSecurity(*good),
     com.CoInitializeSecurity(*good),
     com.CoUninitialize(),
@@ -54,7 +56,7 @@ print(*map(hex, out))
         "0x0",
         "0x1",
         "0x80010106",
-        *[invalid] * 4,
+        *[invalid] * 6,
         "0x0",
         "0x80010119",
         "0x0",
@@ -64,6 +66,7 @@ print(*map(hex, out))
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.req("calls:A6", "calls:A7", "calls:A10")
 def test_impersonation_is_the_process_s_until_a_blanket_raises_it(program: Make) -> None:
     done = program(

@@ -63,7 +63,7 @@ def _embedded(namespace: str, locale: str | None) -> IWbemServices:
     """A log-on to this machine's service, in this process."""
     from openwmi.host import local
 
-    PROCESS.marshal()
     host = local()
     services = host.portal.run(host.services, namespace, None, locale)
+    PROCESS.marshal()
     return IWbemServices(Connection(host.portal, services))

@@ -116,8 +116,9 @@ def CoInitializeSecurity(
         raise Failure(c.E_INVALIDARG)
     if not isinstance(cAuthSvc, int) or cAuthSvc < -1 or (cAuthSvc > 0 and asAuthSvc is None):
         raise Failure(c.E_INVALIDARG)
-    needs_descriptor = dwCapabilities & (c.EOAC_ACCESS_CONTROL | c.EOAC_APPID)
-    if needs_descriptor and (pSecDesc is None or needs_descriptor == c.EOAC_ACCESS_CONTROL | c.EOAC_APPID):
+    # EOAC_ACCESS_CONTROL: the descriptor is an IAccessControl; EOAC_APPID: an AppID, or NULL; never both.
+    access_control, app_id = dwCapabilities & c.EOAC_ACCESS_CONTROL, dwCapabilities & c.EOAC_APPID
+    if access_control and (app_id or pSecDesc is None):
         raise Failure(c.E_INVALIDARG)
     with PROCESS.lock:
         if PROCESS.implicit or PROCESS.impersonation is not None:
