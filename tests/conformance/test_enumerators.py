@@ -355,6 +355,29 @@ async def test_one_request_may_be_larger_than_the_window(seam: Seam) -> None:
     await enumerator.release()
 
 
+@pytest.mark.req("calls:F3", "calls:F4")
+async def test_a_request_larger_than_may_be_held_gets_what_may_be_and_asks_again(seam: Seam) -> None:
+    seam.serve(NUMBERS, instances=numbers(250))
+    enumerator = await start(seam, FORWARD, held=100)
+    read = []
+    for status in (WBEM_S_TIMEDOUT, WBEM_S_TIMEDOUT, WBEM_S_FALSE):
+        found = await enumerator.next(INFINITE, 0xFFFFFFFF)
+        assert found[0] == status
+        read += values(found[1])
+    assert read == list(range(250))
+    await enumerator.release()
+
+
+@pytest.mark.req("calls:F21")
+async def test_the_provider_is_kept_ahead_of_the_reader(seam: Seam) -> None:
+    seam.serve(NUMBERS, instances=numbers(5000))
+    enumerator = await start(seam, FORWARD)
+    await filled(enumerator, 1000)
+    await enumerator.next(INFINITE, 600)
+    await filled(enumerator, 1600)  # nobody has asked for these
+    await enumerator.release()
+
+
 @pytest.mark.req("calls:B83", "calls:F9")
 async def test_more_than_may_be_held_is_an_error_and_never_a_hang(seam: Seam) -> None:
     seam.serve(NUMBERS, instances=lambda request: ((n,) for n in itertools.count()))
@@ -475,6 +498,20 @@ async def test_a_cancelled_wait_leaves_no_trace(seam: Seam) -> None:
             await waiting
     gate.open()
     assert values((await enumerator.next(INFINITE, 2))[1]) == [0, 1]
+    await enumerator.release()
+
+
+@pytest.mark.req("calls:F20")
+async def test_who_stands_behind_a_cancelled_wait_is_served(seam: Seam) -> None:
+    gate = seam.gate()
+    seam.serve(NUMBERS, instances=gated(1, gate, 0))
+    enumerator = await start(seam)
+    await filled(enumerator, 1)
+    first = asyncio.ensure_future(enumerator.next(INFINITE, 5))
+    second = asyncio.ensure_future(enumerator.next(INFINITE, 1))
+    await asyncio.sleep(0)
+    first.cancel()
+    assert values((await second)[1]) == [0]
     await enumerator.release()
 
 
@@ -643,6 +680,41 @@ async def test_cancelling_a_sink_drops_what_it_has_queued(seam: Seam) -> None:
     gate.open()
     await over(other)
     assert values(other.objects) == [0]
+    await enumerator.release()
+
+
+@pytest.mark.req("calls:D1", "calls:D5")
+async def test_cancelling_a_request_that_waits_for_its_turn(seam: Seam) -> None:
+    """Its objects are there already, but the one before it is still being delivered."""
+    seam.serve(NUMBERS, instances=numbers(2))
+    enumerator = await start(seam)
+    leave = asyncio.Event()
+    first, second = Recorder(objects=lambda _: leave.wait()), Recorder()
+    await enumerator.next_async(1, first)
+    await enumerator.next_async(1, second)
+    await first.heard.wait()
+    await cancel(seam.services, second)
+    assert second.kinds == ["completed", "released"]
+    assert second.outcome.status == WBEM_E_CALL_CANCELLED
+    leave.set()
+    await over(first)
+    assert first.outcome.status == WBEM_S_NO_ERROR
+    await enumerator.release()
+
+
+@pytest.mark.req("calls:D3", "calls:D9")
+async def test_cancelling_a_request_that_is_over_finds_nothing(seam: Seam) -> None:
+    seam.serve(NUMBERS, instances=numbers(1))
+    enumerator = await start(seam)
+    leave = asyncio.Event()
+    sink = Recorder(completed=lambda _: leave.wait())
+    await enumerator.next_async(1, sink)
+    while "completed" not in sink.kinds:
+        await asyncio.sleep(0)
+    assert await code(cancel(seam.services, sink)) == WBEM_E_NOT_FOUND
+    leave.set()
+    await over(sink)
+    assert sink.outcome.status == WBEM_S_NO_ERROR
     await enumerator.release()
 
 

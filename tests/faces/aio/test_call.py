@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 import pytest
-from tests.faces.support import NAMESPACE, World
+from tests.faces.support import NAMESPACE, World, idle, running
 
 import openwmi
 from openwmi import ExecQuery, errors
@@ -250,6 +250,19 @@ async def test_cancelling_the_start_leaves_nothing_behind(world: World, turns: i
             await (await starting).cancel()
         except asyncio.CancelledError:
             assert starting.cancelled()
+
+
+async def test_cancelling_a_start_that_was_accepted_meanwhile_ends_the_call(world: World) -> None:
+    query = world.serve(world.blocked)
+    async with openwmi.connect(NAMESPACE) as wmi:
+        starting = asyncio.ensure_future(wmi.start(ExecQuery(query), Sink()))
+        await asyncio.sleep(0)
+        while not running():  # this loop stands still until the service has accepted the call
+            time.sleep(0.0005)
+        starting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await starting
+        assert await asyncio.to_thread(idle)
 
 
 @pytest.mark.req("calls:C9")

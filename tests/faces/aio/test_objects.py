@@ -280,6 +280,16 @@ async def test_a_deadline_holds_while_nobody_reads(world: World) -> None:
             await reading.rest()
 
 
+async def test_a_deadline_that_was_kept_is_forgotten(world: World) -> None:
+    query = world.serve(3)
+    async with openwmi.connect(NAMESPACE) as wmi:
+        reading = aiter(wmi.query(query, deadline=0.05))
+        assert len(await reading.rest()) == 3
+        await asyncio.sleep(0.1)
+        assert reading.outcome.ok
+        assert reading._buffer.refusal is None
+
+
 @pytest.mark.parametrize("deadline", [0, -1, "soon", True])
 async def test_a_deadline_is_a_number_of_seconds(deadline: float) -> None:
     async with openwmi.connect(NAMESPACE) as wmi:

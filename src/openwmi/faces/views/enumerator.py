@@ -218,7 +218,7 @@ class Enumerator:
         outcome = self._results.outcome
         if request.taken == request.count:
             request.status = WBEM_S_NO_ERROR
-        elif outcome is None or self.position < self._results.arrived:
+        elif outcome is None:
             request.status = WBEM_S_TIMEDOUT
         else:
             request.status = WBEM_S_FALSE if outcome.ok else outcome.status
