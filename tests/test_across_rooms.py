@@ -145,3 +145,14 @@ def test_indicate_brings_objects_and_the_status_says_that_it_was_all(wmi: sync.C
     assert len(sink.objects) == sum(sink.indicated) == 2
     assert all(isinstance(one, com.IWbemClassObject) for one in sink.objects)
     assert sink.statuses == [(com.WBEM_STATUS_COMPLETE, 0, None, None)]
+
+
+@pytest.mark.req("calls:B37")
+def test_a_client_hears_two_kinds_of_status_only() -> None:
+    sink = Recorder()
+    query = "SELECT Name FROM Win32_Process"
+    assert connected().ExecQueryAsync("WQL", query, com.WBEM_FLAG_SEND_STATUS, None, sink) == 0
+    sink.wait()
+    kinds = [status[0] for status in sink.statuses]
+    assert set(kinds) == {com.WBEM_STATUS_PROGRESS, com.WBEM_STATUS_COMPLETE}
+    assert kinds.index(com.WBEM_STATUS_COMPLETE) == len(kinds) - 1

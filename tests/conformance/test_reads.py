@@ -73,7 +73,7 @@ async def test_a_path_that_does_not_fit_is_invalid(seam: Seam, path: str) -> Non
     assert await seam.status(ops.GetObject(path)) == WBEM_E_INVALID_OBJECT_PATH
 
 
-@pytest.mark.req("calls:B47", "F-20")
+@pytest.mark.req("calls:B47", "calls:C22", "F-20")
 async def test_a_provider_that_is_missing_or_cannot_get_says_so(seam: Seam) -> None:
     seam.serve('[dynamic, provider("Nobody_At_All")] class Orphan { [key] uint32 N; };')
     seam.serve('[dynamic, provider("{provider}")] class Mute { [key] uint32 N; };')

@@ -274,6 +274,7 @@ def test_error_object_belongs_to_the_failing_thread(services: com.IWbemServices)
     assert com.GetErrorInfo(0)[0] == 0
 
 
+@pytest.mark.req("calls:A31")
 def test_a_released_proxy_answers_disconnected() -> None:
     services = connected()
     hr, enumerator = services.ExecQuery("WQL", "SELECT * FROM Win32_OperatingSystem", 0x30, None)
