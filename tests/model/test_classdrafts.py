@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.model.making import NAMESPACE, SERVER, key, make, parameter, parameters, prop, qualifier
 
 from openwmi.model.cimtypes import ARRAY, CimType
@@ -388,3 +390,63 @@ def test_cimtype_narrows_references_and_objects() -> None:
     one.property_qualifiers("Size").put("CIMTYPE", "SINT32")
     one.property_qualifiers("End").put("CIMTYPE", "ref")
     assert one.freeze().properties["end"].reference is None
+
+
+# Any sequence of edits ----------------------------------------------------------------------------------------------
+
+member_names = st.sampled_from(["Name", "size", "Own", "New", "run", "STOP", "Bad_"])
+edits = st.one_of(
+    st.tuples(st.just("put"), member_names, st.none() | st.integers(0, 3) | st.sampled_from(["a", "b"])),
+    st.tuples(st.just("delete"), member_names),
+    st.tuples(
+        st.just("put_method"),
+        member_names,
+        st.sampled_from([None, RUN.inputs]),
+        st.sampled_from([None, RUN.outputs]),
+    ),
+    st.tuples(st.just("delete_method"), member_names),
+    st.tuples(
+        st.just("mark"),
+        member_names,
+        st.sampled_from(["key", "Units", "Own"]),
+        st.booleans() | st.integers(0, 2),
+    ),
+    st.tuples(st.just("unmark"), member_names, st.sampled_from(["key", "Units", "Own", "CIMTYPE"])),
+    st.tuples(st.just("mark_class"), st.sampled_from(["Free", "Fixed", "Own"]), st.integers(0, 2)),
+)
+
+
+def edited(one: ClassDraft, edit: tuple[Any, ...]) -> None:
+    what, *arguments = edit
+    if what == "mark":
+        one.property_qualifiers(arguments[0]).put(*arguments[1:])
+    elif what == "unmark":
+        one.property_qualifiers(arguments[0]).delete(arguments[1])
+    elif what == "mark_class":
+        one.qualifiers().put(*arguments)
+    else:
+        getattr(one, what)(*arguments)
+
+
+@pytest.mark.req("A-201", "A-203", "A-215")
+@given(st.lists(edits, max_size=12))
+def test_a_draft_is_what_its_declaration_derives(steps: list[tuple[Any, ...]]) -> None:
+    """Refused edits change nothing, and what is accepted is what PutClass would make of it."""
+    one = ClassDraft(CHILD, PARENT)
+    for step in steps:
+        before = one.freeze()
+        try:
+            edited(one, step)
+        except WbemError:
+            assert one.freeze() == before
+    frozen = one.freeze()
+    try:
+        derived = derive(one.declaration(), PARENT, namespace=NAMESPACE, server=SERVER)
+    except WbemError as reason:
+        assert reason.code == WBEM_E_CANNOT_BE_KEY, "only the keys concern the class as a whole here"
+    else:
+        assert frozen == derived
+        assert list(frozen.properties) == list(derived.properties)
+    assert ClassDraft(frozen, PARENT).freeze() == frozen
+    assert ClassDraft(frozen).freeze() == frozen
+    assert compare(frozen, one.clone().freeze())

@@ -134,6 +134,10 @@ def test_spawning_with_values_coerces_them() -> None:
         DISK.spawn({"Siez": 1})
 
 
+def test_new_takes_its_values_by_name() -> None:
+    assert DISK.new_(DeviceID="C:") == DISK.spawn({"DeviceID": "C:"})
+
+
 @pytest.mark.req("A-089", "A-263")
 def test_abstract_classes_spawn_nothing_but_parameters() -> None:
     with pytest.raises(WbemError) as caught:

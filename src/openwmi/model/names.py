@@ -32,12 +32,8 @@ _TOO_WIDE: Final = {
 
 
 def is_identifier(name: str) -> bool:
-    """A letter or underscore, then letters, digits and underscores; characters above U+007F count as letters."""
-    if name.isascii():
-        return name.isidentifier()
-    return name[0] not in "0123456789" and all(
-        char == "_" or not char.isascii() or char.isalnum() for char in name
-    )
+    """A letter or underscore, then letters, digits and underscores, of any script (as Python's identifiers are)."""
+    return name.isidentifier()
 
 
 def check_class_name(name: str, *, system: bool = True) -> None:
