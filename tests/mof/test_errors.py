@@ -281,6 +281,7 @@ def test_an_error_without_a_place_is_explained_too() -> None:
     assert mof.explain(error) == "not a MOF file\nWBEMMOF_E_INVALID_FILE 0x8004401E"
 
 
+@pytest.mark.slow
 @pytest.mark.req("A-046", "A-064")
 def test_deep_nesting_is_refused_by_a_limit() -> None:
     def nested(depth: int) -> str:

@@ -13,6 +13,7 @@ from openwmi.model.classes import Class, ClassDeclaration
 from openwmi.model.errors import error
 from openwmi.model.instances import Instance
 from openwmi.model.status import WBEM_E_QUOTA_VIOLATION
+from openwmi.model.values import coerce
 from openwmi.mof.flavors import written
 
 if TYPE_CHECKING:
@@ -47,6 +48,18 @@ def character(code: int) -> str:
     return f"'\\x{code:04X}'"
 
 
+def real(value: float, code: int) -> str:
+    """A real constant, as short as its type allows. NULL for what is not finite: MOF has no constant for it."""
+    if value - value != 0:
+        return "NULL"
+    if code == CimType.REAL32:
+        for digits in range(6, 10):
+            text = repr(float(f"{value:.{digits}g}"))
+            if coerce(float(text), code) == value:
+                return text
+    return repr(value)
+
+
 class _Printer:
     """One run over an object; `flavors` False leaves out the flavor words."""
 
@@ -76,8 +89,7 @@ class _Printer:
                 return character(raw)
             return f'"{raw}"' if code in _QUOTED_INTEGERS else str(raw)
         if isinstance(raw, float):
-            # MOF has no constant for a number that is not finite.
-            return repr(raw) if raw - raw == 0 else "NULL"
+            return real(raw, code)
         return self.embedded(raw, indent)
 
     def embedded(self, raw: object, indent: str) -> str:
@@ -146,16 +158,22 @@ class _Printer:
     # -- instances -----------------------------------------------------------------------------------------------
 
     def instance(self, one: Instance, indent: str) -> str:
-        lines = [f"instance of {one.classname_}", "{"]
+        extras = one.extras_
+        lines = []
+        if extras is not None and len(extras.qualifiers):
+            lines.append(self.qualifiers(extras.qualifiers))
+        lines += (f"instance of {one.classname_}", "{")
         layout = one.layout_
         declared = layout.class_.properties if layout.class_ is not None else {}
         for name, code, raw in zip(layout.names, layout.types, one.values_, strict=True):
-            if raw is None:
+            own = extras.properties.get(name.lower()) if extras is not None else None
+            if raw is None and own is None:
                 # A NULL is left out (A-233) unless the class's default would take its place.
                 known = declared.get(name.lower())
                 if known is None or known.default is None:
                     continue
-            lines.append(f"\t{name} = {self.value(raw, code, indent)};")
+            listed = f"{self.qualifiers(own)} " if own else ""
+            lines.append(f"\t{listed}{name} = {self.value(raw, code, indent)};")
         lines.append("}")
         return f"\n{indent}".join(lines)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from openwmi.model import status as s
 from openwmi.model.cimtypes import ARRAY, BY_NAME, CimType
-from openwmi.model.qualifiers import EMPTY, Qualifier, QualifierSet
+from openwmi.model.qualifiers import EMPTY, TO_SUBCLASS, Qualifier, QualifierSet
 from openwmi.mof.flavors import DEFAULTS, FIXED, NEVER_INHERITED, combined, contradiction
 from openwmi.mof.syntax import Char
 
@@ -163,6 +163,16 @@ class Qualifying:
             found.append(Qualifier(name, value, type_, flavor))
         found += (one for one in more if one.name.lower() not in seen)
         return QualifierSet(found)
+
+    def on_instance(self, nodes: tuple[QualifierNode, ...], scopes: frozenset[str]) -> QualifierSet:
+        """The set of an instance or one of its properties: no flavor leads to subclasses there (A-105)."""
+        if not nodes:
+            return EMPTY
+        for node in nodes:
+            if "tosubclass" in node.flavors:
+                message = f"{node.name}: a qualifier of an instance has no subclass to go to"
+                raise node.error(s.WBEM_E_INVALID_FLAVOR, message)
+        return QualifierSet(one._replace(flavor=one.flavor & ~TO_SUBCLASS) for one in self.set(nodes, scopes))
 
 
 def _all_strings(values: object) -> bool:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from openwmi.model import status as s
 from openwmi.model.classes import derive
 from openwmi.model.errors import WbemError
+from openwmi.model.instances import Extras, Instance
 from openwmi.model.paths import relpath_of
 from openwmi.mof import pragmas
 from openwmi.mof.declaring import Declarer
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from openwmi.model.classes import Class, ClassDeclaration
-    from openwmi.model.instances import Instance
     from openwmi.mof.syntax import Directive, Node
 
     FindClass = Callable[[str, str], Class | None]
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 MAX_FORWARD: Final = 64
 """Longest chain of keys that are aliases of objects not yet stored."""
 
+_INSTANCE: Final = frozenset(("instance", "class"))
+_PROPERTY: Final = frozenset(("property", "reference"))
 DEFAULT_NAMESPACE: Final = "root\\default"
 """Where a text goes that names no namespace (C-18)."""
 
@@ -252,9 +254,22 @@ class Resolution:
                 raise one.error(s.WBEM_E_NOT_FOUND, f"class {class_.name} has no property {one.name}")
             values[found.name] = self._initialiser.value(one, found.type, found.reference)
         try:
-            return class_.spawn(values)
+            made = class_.spawn(values)
         except WbemError as reason:
             raise node.error(reason.code, reason.message) from None
+
+        extras = self._extras(node)
+        return made if extras is None else Instance(made.layout_, made.values_, made.defaults_, extras)
+
+    def _extras(self, node: InstanceNode) -> Extras | None:
+        """The qualifiers of the instance itself and of its properties (A-112); None without any."""
+        own = self._qualifying.on_instance(node.qualifiers, _INSTANCE)
+        properties = {
+            one.name.lower(): self._qualifying.on_instance(one.qualifiers, _PROPERTY)
+            for one in node.assignments
+            if one.qualifiers
+        }
+        return Extras(own, properties) if len(own) or properties else None
 
     def _class_of_instance(self, node: InstanceNode, namespace: str) -> Class:
         found = self.class_of(node, namespace, node.class_name)

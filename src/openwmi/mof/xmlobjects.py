@@ -164,6 +164,8 @@ class _Objects:
         for one in element.named(*_PROPERTIES):
             if not one["NAME"].startswith("__"):
                 code, reference = _typed(one)
+                if code & ~ARRAY == CimType.OBJECT:
+                    reference = None  # without ancestors no embedded object can prove that it fits
                 properties.append(
                     Property(one["NAME"], code, reference, None, False, self.qualifiers(one), name, True)
                 )
