@@ -213,7 +213,9 @@ def parameters_of(method: Method) -> list[tuple[Property, list[Qualifier]]]:
             if lower in found:
                 out = one.qualifiers.get("out")
                 if out is not None:
-                    found[lower][2].insert(1, out)
+                    both = found[lower][2]
+                    place = next((n for n, q in enumerate(both, 1) if q.name.lower() == "in"), 0)
+                    both.insert(place, out)
                 continue
             identity = one.qualifiers.value("id")
             number = identity if isinstance(identity, int) else len(found)
