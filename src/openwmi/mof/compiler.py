@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from openwmi.model import status as s
 from openwmi.model.classes import ClassDeclaration
-from openwmi.model.errors import MofError, WbemError
+from openwmi.model.errors import MofError, WbemError, error
 from openwmi.mof.encoding import decode
 from openwmi.mof.parser import parse
 from openwmi.mof.pragmas import DeleteClass, DeleteInstance
@@ -84,13 +84,17 @@ class _Store:
     async def services(self, namespace: str) -> Services:
         found = self._opened.get(namespace.lower())
         if found is None:
-            opened = self._open or getattr(self._first, "sibling", None)
-            if opened is not None:
-                found = await opened(namespace)
+            elsewhere = self._open or getattr(self._first, "sibling", None)
+            below = self._first.namespace.lower() + "\\"
+            if elsewhere is not None:
+                found = await elsewhere(namespace)
+            elif namespace.lower().startswith(below):
+                found = await self._first.open(namespace[len(below) :])
             else:
-                below = self._first.namespace.lower() + "\\"
-                inside = namespace.lower().startswith(below)
-                found = await self._first.open(namespace[len(below) :] if inside else namespace)
+                message = (
+                    f"{namespace} is not below {self._first.namespace}, and no `open` was passed to reach it"
+                )
+                raise error(s.WBEM_E_INVALID_NAMESPACE, message, namespace=namespace)
             self._opened[namespace.lower()] = found
         return found
 
