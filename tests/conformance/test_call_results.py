@@ -68,7 +68,7 @@ async def test_a_result_is_waited_for_as_often_as_one_likes(seam: Seam) -> None:
     assert await found.call_status(-1) == (WBEM_S_NO_ERROR, WBEM_S_NO_ERROR)
 
 
-@pytest.mark.req("calls:F28", "calls:F29", "calls:F30", "calls:F34")
+@pytest.mark.req("calls:F28", "calls:F29", "calls:F34")
 async def test_a_failed_operation_is_its_getters_error_and_the_status_of_its_status(seam: Seam) -> None:
     gate = served(seam)
     gate.open()

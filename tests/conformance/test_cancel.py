@@ -218,7 +218,7 @@ async def test_cancel_from_inside_a_callback_does_not_wait_for_it(seam: Seam, ex
     assert [kind for kind, _ in sink.events] == ["objects", "completed", "released"]
 
 
-@pytest.mark.req("calls:B97", "calls:D10", "calls:D11")
+@pytest.mark.req("calls:B97", "calls:D10")
 async def test_a_method_that_runs_is_not_stopped_and_its_result_is_dropped(seam: Seam) -> None:
     gate = seam.gate()
     done = []

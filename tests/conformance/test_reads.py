@@ -11,6 +11,7 @@ from tests.conformance.support import Seam, rows
 from openwmi.contract import operations as ops
 from openwmi.contract.context import Context
 from openwmi.model.classes import Class
+from openwmi.model.errors import error
 from openwmi.model.status import (
     WBEM_E_INVALID_CLASS,
     WBEM_E_INVALID_NAMESPACE,
@@ -129,6 +130,19 @@ async def test_a_partial_get_asks_the_provider_for_less(seam: Seam) -> None:
     keys_only = Context({**wanted, "__GET_EXT_KEYS_ONLY": True})
     (found,) = (await seam.hear(ops.GetObject('Disk.Id="C:"'), 0, keys_only)).objects
     assert (found.Id, found.Label) == ("C:", None)
+
+
+@pytest.mark.req("calls:C22", "F-20")
+async def test_what_a_provider_answers_about_an_object_is_the_status(seam: Seam) -> None:
+    def instance(request: Any, keys: dict[str, object]) -> None:
+        if keys["Id"] == "absent":
+            return
+        raise error(WBEM_E_PROVIDER_NOT_CAPABLE if keys["Id"] == "hard" else WBEM_E_NOT_FOUND)
+
+    seam.serve(DISK, instance=instance)
+    assert await seam.status(ops.GetObject('Disk.Id="absent"')) == WBEM_E_NOT_FOUND
+    assert await seam.status(ops.GetObject('Disk.Id="said so"')) == WBEM_E_NOT_FOUND
+    assert await seam.status(ops.GetObject('Disk.Id="hard"')) == WBEM_E_PROVIDER_NOT_CAPABLE
 
 
 FAMILY = """

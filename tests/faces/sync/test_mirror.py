@@ -201,6 +201,25 @@ def test_silence_and_deadlines(world: World) -> None:
         assert not call.done
 
 
+@pytest.mark.req("calls:B85", "calls:B89")
+def test_events_come_as_they_happen() -> None:
+    with openwmi.sync.connect(repository=":memory:") as wmi:
+        asyncio.run(openwmi.mof.compile("class Bell : __ExtrinsicEvent { uint32 N; };", wmi.services))
+        class_ = wmi.get_class("Bell")
+
+        async def ring() -> None:
+            sink: Any = await wmi.services.event_sink()
+            for n in range(5):
+                sink.on_objects([class_.new_(N=n)])
+
+        with wmi.subscribe("SELECT * FROM Bell WHERE N > 1", max_queue=2) as events:
+            asyncio.run_coroutine_threadsafe(ring(), wmi.services.loop).result(5)
+            assert [next(iter(events)).N, next(iter(events)).N] == [3, 4]
+            assert events.lost == 1
+            threading.Timer(0.02, lambda: asyncio.run_coroutine_threadsafe(ring(), wmi.services.loop)).start()
+            assert next(iter(events)).N >= 2
+
+
 @pytest.mark.parametrize("step", ["fetch_all", "get", "wait"])
 def test_ctrl_c_during_a_blocking_call_ends_it_at_its_source(world: World, step: str) -> None:
     query = world.serve(world.blocked)

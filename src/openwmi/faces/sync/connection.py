@@ -223,7 +223,12 @@ class Connection:
         overflow: Overflow = "drop_oldest",
         context: Mapping[str, object] | Context | None = None,
     ) -> Subscription:
-        """Events, to be opened with `with` and read with `for`. Opening raises NotSupported for now."""
+        """Events, to be opened with `with` and read with `for`.
+
+        At most `max_queue` of them wait for their reader. overflow, when one more comes: "drop_oldest" forgets the
+        oldest and counts it in `lost`; "error" ends the subscription with QueueOverflow; "block" leaves it with the
+        service, as long as that has room.
+        """
         return Subscription(
             self._session,
             query,

@@ -3,28 +3,40 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
-from openwmi.contract.operations import ExecNotificationQuery
 from openwmi.faces.options import chosen
-from openwmi.faces.sync.objects import Objects
+from openwmi.faces.session import as_context
+from openwmi.faces.sync.bridge import Gate, hop
+from openwmi.faces.views.events import EventBuffer
 from openwmi.model.errors import error
-from openwmi.model.status import WBEM_E_INVALID_PARAMETER, WBEM_E_NOT_SUPPORTED
+from openwmi.model.status import WBEM_E_INVALID_OPERATION, WBEM_E_INVALID_PARAMETER, WBEM_E_TIMED_OUT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
+    from openwmi.contract.context import Context
     from openwmi.faces.options import Overflow
     from openwmi.faces.session import Session
     from openwmi.model.instances import Instance
 
 
 class Subscription:
-    """A subscription to be opened with `with`. No service serves events yet: opening it raises what the service
-    finds wrong with the query, else NotSupported."""
+    """A subscription, open between `with` and its end; events are read with `for`, which ends only with
+    the subscription: with a failure, or CallCancelled when the connection is closed.
+
+    timeout: how long the service may take to accept it, in seconds. Waiting for an event has no limit.
+    """
 
     def __init__(
-        self, session: Session, query: str, *, max_queue: int, overflow: Overflow, **options: Any
+        self,
+        session: Session,
+        query: str,
+        *,
+        max_queue: int,
+        overflow: Overflow,
+        context: Mapping[str, object] | Context | None,
+        timeout: float | None,
     ) -> None:
         chosen("overflow", overflow)
         if not isinstance(max_queue, int) or max_queue < 1:
@@ -33,24 +45,65 @@ class Subscription:
                 f"max_queue is a number of events, not {max_queue!r}",
                 parameter="max_queue",
             )
+        self._session = session
+        self._options: Any = {"most": max_queue, "overflow": overflow}
+        self._context = as_context(context)
+        self._timeout = timeout
+        self._gate: Gate | None = None
+        self._buffer: EventBuffer | None = None
         self.query = query
-        self.lost = 0
-        self._events: Objects[Instance] = Objects(session, ExecNotificationQuery(query), **options)
+
+    @property
+    def lost(self) -> int:
+        """How many events were dropped because too many waited."""
+        return 0 if self._buffer is None else self._buffer.lost
 
     def __enter__(self) -> Subscription:
-        self._refused()
+        """Subscribe; raises what the service finds wrong with the query."""
+        self._gate = Gate()
+        self._buffer = buffer = EventBuffer(
+            self._session, self.query, self._context, wake=self._gate.wake, **self._options
+        )
+        buffer.begin()
+        try:
+            while not buffer.accepted and not buffer.ended:
+                if not self._gate.wait(self._timeout):
+                    raise error(WBEM_E_TIMED_OUT, f"the service did not answer within {self._timeout:g} s")
+            self._check()
+        except BaseException:
+            buffer.leave()
+            raise
+        return self
 
     def __exit__(self, *exception: object) -> None:
-        """There is nothing to end."""
+        """Unsubscribe."""
+        if self._buffer is not None:
+            hop(self._session.loop, self._buffer.end)
+
+    def __del__(self) -> None:
+        if getattr(self, "_buffer", None) is not None:
+            self._buffer.leave()  # type: ignore[union-attr]
 
     def __iter__(self) -> Iterator[Instance]:
         return self
 
     def __next__(self) -> Instance:
-        self._refused()
+        """The next event, whenever it comes. Giving up the waiting loses nothing."""
+        gate, buffer = self._gate, self._buffer
+        if gate is None or buffer is None:
+            raise error(WBEM_E_INVALID_OPERATION, "a subscription is opened with `with`")
+        while True:
+            ended = buffer.ended  # looked at first: what came before the end is there by then
+            event = buffer.read()
+            if event is not None:
+                return event
+            if ended:
+                self._check()
+                raise StopIteration
+            gate.wait(None)
 
-    def _refused(self) -> NoReturn:
-        self._events.first()
-        raise error(
-            WBEM_E_NOT_SUPPORTED, "event subscriptions are not part of this version", parameter=self.query
-        )
+    def _check(self) -> None:
+        """Raise the failure of the subscription, where there is one."""
+        failure = None if self._buffer is None else self._buffer.failure()
+        if failure is not None:
+            raise failure

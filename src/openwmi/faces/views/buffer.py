@@ -62,7 +62,8 @@ class Buffer:
         window: int = WINDOW,
         wake: Callable[[], object],
     ) -> None:
-        self.credit = self._window = window
+        self.credit: int | None = window
+        self._window = window
         self.outcome: Outcome | None = None
         self.refusal: BaseException | None = None
         self._session = session
@@ -78,9 +79,10 @@ class Buffer:
 
     # The sink, on the loop
 
-    def on_objects(self, batch: Batch) -> None:
+    def on_objects(self, batch: Batch) -> int | None:
         self._batches.append(batch)
         self._wake()
+        return None
 
     def on_progress(self, progress: Progress) -> None:
         """A sign of life; what it says has no reader here."""
@@ -111,12 +113,15 @@ class Buffer:
         while self._batches:
             found.append(self._batches.popleft())
         if found and not self.ended:
-            self._taken += sum(map(len, found))
-            # Renewing credit by the object would wake the provider for each of them.
-            if self._taken * 2 >= self._window:
-                more, self._taken = self._taken, 0
-                self._session.post(lambda: self._grant(more))
+            self._renew(sum(map(len, found)))
         return found
+
+    def _renew(self, count: int) -> None:
+        """Credit for what was taken. Renewing it by the object would wake the provider for each of them."""
+        self._taken += count
+        if self._taken * 2 >= self._window:
+            more, self._taken = self._taken, 0
+            self._session.post(lambda: self._grant(more))
 
     def failure(self) -> BaseException | None:
         """Why the call failed or was refused; None when it succeeded."""
@@ -135,6 +140,12 @@ class Buffer:
                 self._session.post(self._leave)
 
     # On the loop
+
+    async def end(self) -> None:
+        """Leave, and wait until the source knows."""
+        self._left = True
+        if self._call is not None:
+            await self._call.cancel()
 
     def _begin(self) -> None:
         self._tasks.append(self._session.loop.create_task(self._started()))
