@@ -106,6 +106,11 @@ class Delivery:
         return max(0, (WINDOW if self._credit is None else self._credit) - self._queued)
 
     @property
+    def waiting(self) -> int:
+        """How many objects wait for the sink."""
+        return self._queued
+
+    @property
     def pending(self) -> bool:
         """Whether CancelAsyncCall still finds this call: its end is not decided yet (D3, D9)."""
         return self.state < CLOSING

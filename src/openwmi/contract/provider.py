@@ -55,6 +55,17 @@ class Request:
         self.cancelled = False
         self._report = report
 
+    def reading(self, columns: tuple[str, ...]) -> Request:
+        """The same question for other columns."""
+        return Request(
+            self.class_,
+            columns,
+            self.conditions,
+            caller=self.caller,
+            context=self.context,
+            report=self._report,
+        )
+
     def progress(self, current: int, total: int, message: str | None = None) -> None:
         """Report how much of how much is done; may be called from any thread, costs nothing when nobody listens."""
         if self._report is not None and not self.cancelled:

@@ -41,8 +41,9 @@ class Change(NamedTuple):
     """One entry of the change log.
 
     kind: "namespace", "class" or "instance" with "+" (made), "~" (modified) or "-" (gone), or "gap": entries are
-    missing, anything may have changed. before: what was there, as JSON of the encoding room, or None. What came after
-    is what the next change of the same object found, or what is there now: it is not written twice.
+    missing, anything may have changed. path: of an instance, the root of its keys, "|", its key. before: what was
+    there, as JSON of the encoding room, or None. What came after is what the next change of the same object found, or
+    what is there now: it is not written twice.
     """
 
     sequence: int
@@ -205,7 +206,7 @@ class Repository:
                     (number, class_key, name.lower(), folded(value), key),
                 )
             kind = "instance+" if old is None else "instance~"
-            _log(connection, namespace, kind, layout.class_name, ident, before)
+            _log(connection, namespace, kind, layout.class_name, f"{root}|{ident}", before)
 
     def delete_instance(self, namespace: str, class_name: str, *, root: str, ident: str) -> bool:
         """Remove an instance; False when there was none."""
@@ -219,7 +220,7 @@ class Repository:
                 return False
             connection.execute("DELETE FROM instance WHERE id = ?", (old[0],))
             before = dumped([class_name, self._names(old[1]), loaded(old[2])])
-            _log(connection, namespace, "instance-", class_name, ident, before)
+            _log(connection, namespace, "instance-", class_name, f"{root}|{ident}", before)
             return True
 
     def class_of(self, namespace: str, *, root: str, ident: str) -> str | None:
@@ -269,6 +270,27 @@ class Repository:
                 yield self._instance(class_, find, *row)
             if len(rows) < 256:
                 return
+
+    def declared(self, stored: str) -> ClassDeclaration:
+        """The class that a change log entry holds."""
+        return unpacked_class(loaded(stored))
+
+    def decoded(self, class_: Class, stored: str, find: FindClass) -> Instance:
+        """The instance that a change log entry holds."""
+        _, names, values = loaded(stored)
+        raw = [unpacked(value, find) for value in values]
+        return Instance(class_.layout, *_reshaped(class_, names, raw, 0))
+
+    def after(self, change: Change, class_: Class, find: FindClass) -> Instance | None:
+        """The instance as a change left it: as the next change of it found it, or else as it is now."""
+        root, _, ident = (change.path or "").partition("|")
+        now = self.instance(change.namespace, class_, find, root=root, ident=ident)
+        later = self.store.row(
+            "SELECT before FROM change WHERE sequence > ? AND namespace = ? AND path = ? AND before IS NOT NULL"
+            " ORDER BY sequence LIMIT 1",
+            (change.sequence, change.namespace, change.path),
+        )
+        return self.decoded(class_, later[0], find) if later is not None else now
 
     def has_instances(self, namespace: str, class_names: Iterable[str]) -> bool:
         """Whether one of these classes has an instance of its own."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import Future as ThreadFuture
 from contextvars import ContextVar, copy_context
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from openwmi.contract.delivery import RELEASE, STOP, Deliver, Delivery, Finish, Report
 from openwmi.contract.outcome import Outcome, Progress
@@ -17,10 +17,17 @@ if TYPE_CHECKING:
     from openwmi.contract.services import Sink
     from openwmi.model.batches import Batch
     from openwmi.service.core import Service
-    from openwmi.service.feed import Feed
 
 # Set while a sink's coroutine runs: CancelAsyncCall from inside a callback must not wait for that callback (D14).
 IN_CALLBACK: Final[ContextVar[bool]] = ContextVar("openwmi_in_callback", default=False)
+
+
+class Source(Protocol):
+    """What fills a call: a feed, or a subscription."""
+
+    def allow(self, demand: int) -> None: ...
+
+    def stop(self) -> None: ...
 
 
 class RunningCall:
@@ -35,6 +42,7 @@ class RunningCall:
         "_service",
         "_sink",
         "_timer",
+        "counted",
         "feed",
         "finish",
         "identity",
@@ -58,7 +66,8 @@ class RunningCall:
         self.principal = principal
         self.finish = finish
         self.machine = Delivery(credit=getattr(sink, "credit", None))
-        self.feed: Feed | None = None
+        self.feed: Source | None = None
+        self.counted = True
         self._advancing = False
         self._timer: asyncio.TimerHandle | None = None
         self._progress: Progress | None = None

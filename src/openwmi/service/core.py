@@ -14,6 +14,7 @@ from openwmi.model.status import (
     WBEM_E_SERVER_TOO_BUSY,
     WBEM_E_SHUTTING_DOWN,
 )
+from openwmi.service.feed import PLANNER
 from openwmi.service.settings import Settings
 
 if TYPE_CHECKING:
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
     from openwmi.contract.caller import Caller
     from openwmi.service.call import RunningCall
     from openwmi.service.connection import Connection
+    from openwmi.service.events.exchange import Exchange
     from openwmi.service.namespaces import Namespaces
+    from openwmi.threads import Threads
 
 
 def identity_of(sink: object) -> object:
@@ -33,19 +36,34 @@ def identity_of(sink: object) -> object:
 class Service:
     """One running service on one loop. Everything here runs on that loop."""
 
-    __slots__ = ("_by_user", "_calls", "_ended", "_settling", "loop", "namespaces", "settings")
+    __slots__ = ("_by_user", "_calls", "_ended", "_exchange", "loop", "namespaces", "planner", "settings")
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, namespaces: Namespaces, settings: Settings | None = None
+        self,
+        loop: asyncio.AbstractEventLoop,
+        namespaces: Namespaces,
+        settings: Settings | None = None,
+        planner: Threads = PLANNER,
     ) -> None:
         self.loop = loop
         self.namespaces = namespaces
         self.settings = settings or Settings()
+        self.planner = planner
         # Operations by sink identity; D13: matched across all Services of one principal. The value holds the identity
         # object itself alive, so that an id cannot be reused while its call runs.
         self._calls: dict[int, list[RunningCall]] = {}
         self._by_user: dict[str, int] = {}
         self._ended = False
+        self._exchange: Exchange | None = None
+
+    @property
+    def exchange(self) -> Exchange:
+        """Where events meet subscriptions; made with the first of either."""
+        if self._exchange is None:
+            from openwmi.service.events.exchange import Exchange
+
+            self._exchange = Exchange(self)
+        return self._exchange
 
     async def connect(self, namespace: str, caller: Caller) -> Connection:
         """Log on to a namespace; INVALID_NAMESPACE when it does not exist (A29)."""
@@ -72,8 +90,12 @@ class Service:
         if self.running >= self.settings.max_calls:
             raise error(WBEM_E_SERVER_TOO_BUSY, f"{self.settings.max_calls} calls are running, the limit")
 
-    def remember(self, call: RunningCall) -> None:
+    def remember(self, call: RunningCall, *, counted: bool = True) -> None:
+        """Put a call into the table; subscriptions do not count as calls."""
+        call.counted = counted
         self._calls.setdefault(id(call.identity), []).append(call)
+        if not counted:
+            return
         self._by_user[call.principal] = self._by_user.get(call.principal, 0) + 1
 
     def forget(self, call: RunningCall) -> None:
@@ -84,6 +106,8 @@ class Service:
         calls.remove(call)
         if not calls:
             del self._calls[id(call.identity)]
+        if not call.counted:
+            return
         left = self._by_user[call.principal] - 1
         if left:
             self._by_user[call.principal] = left

@@ -12,7 +12,7 @@ from openwmi import wql
 from openwmi.contract import flags as f
 from openwmi.contract import operations as ops
 from openwmi.contract.provider import Condition, Request
-from openwmi.model.errors import WbemError, error
+from openwmi.model.errors import error
 from openwmi.model.instances import Instance
 from openwmi.model.status import (
     WBEM_E_INVALID_CLASS,
@@ -25,11 +25,11 @@ from openwmi.service.class_writes import delete_class, put_class
 from openwmi.service.faults import provider_fault
 from openwmi.service.feed import PLANNER, Segment, objects
 from openwmi.service.instance_writes import delete_instance, put_instance
-from openwmi.service.locate import instance_segment
+from openwmi.service.locate import instance_segment, looked_up
 from openwmi.service.methods import method_segment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
     from openwmi.contract.caller import Caller
     from openwmi.contract.context import Context
@@ -152,7 +152,7 @@ def _step(execution: Execution, step: Step) -> Segment:
     keys = step.keys
     open_: Callable[[], Any]
     if keys is not None and instance is not None:
-        open_ = lambda: _looked_up(instance(request, keys))  # noqa: E731
+        open_ = lambda: looked_up(hosted, request, keys)  # noqa: E731
     elif instances is not None:
         open_ = lambda: instances(request)  # noqa: E731
     else:
@@ -201,18 +201,6 @@ def _static_step(space: Namespace, step: Step) -> Segment:
     return Segment(instances, threads=PLANNER, layout=step.layout, run=step.run)
 
 
-def _looked_up(row: Any) -> Any:
-    """A key look-up's answer as rows; an async provider's answer as an awaitable of rows."""
-    if hasattr(row, "__await__"):
-        return _awaited_row(row)
-    return () if row is None else (row,)
-
-
-async def _awaited_row(answer: Any) -> Iterable[Any]:
-    row = await answer
-    return () if row is None else (row,)
-
-
 def _method(execution: Execution, operation: ops.ExecMethod) -> Iterator[Segment]:
     yield from method_segment(execution, operation)
 
@@ -244,22 +232,6 @@ def _write(execution: Execution, write: Callable[[], str | None]) -> Segment:
     return Segment(written, threads=PLANNER)
 
 
-def _notify(execution: Execution, operation: ops.ExecNotificationQuery) -> Iterator[Segment]:
-    wql.event_checks(wql.parse_event(operation.query), execution.space.schema)
-    yield _refusal(
-        error(WBEM_E_NOT_SUPPORTED, "event subscriptions are not served yet", parameter=operation.query)
-    )
-
-
-def _refusal(reason: WbemError) -> Segment:
-    """A segment that fails when it is opened: the error belongs to the final status (B18)."""
-
-    def refuse() -> None:
-        raise reason
-
-    return Segment(refuse, threads=PLANNER)
-
-
 def refused_at_once(operation: ops.AnyOperation) -> None:
     """What the call itself refuses beyond NULLs, flags and lengths (spec/README.md: an event query that does not parse,
     a language that is not text)."""
@@ -280,7 +252,6 @@ _SEGMENTS: Final[dict[type, Callable[[Execution, Any], Iterator[Segment]]]] = {
     ops.CreateInstanceEnum: _instances,
     ops.ExecQuery: _query,
     ops.ExecMethod: _method,
-    ops.ExecNotificationQuery: _notify,
     ops.PutClass: _put_class,
     ops.DeleteClass: _delete_class,
     ops.PutInstance: _put_instance,

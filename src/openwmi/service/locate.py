@@ -214,7 +214,7 @@ def lookup_segment(
     hosted = space.providers.of(class_)
     request = execution.request(class_, columns)
     return Segment(
-        lambda: looked_up_rows(hosted, request, class_, target.keys),
+        lambda: looked_up(hosted, request, target.keys),
         threads=hosted.threads,
         run=made,
         fault=lambda exception: provider_fault(exception, hosted.name, target.text),
@@ -239,26 +239,39 @@ def _spread(names: tuple[str, ...], columns: tuple[str, ...]) -> Any:
     return lambda row: tuple(None if position is None else row[position] for position in order)
 
 
-def looked_up_rows(hosted: HostedProvider, request: Request, class_: Class, keys: dict[str, object]) -> Any:
-    """Rows of the instance with these keys: the provider's look-up, else its enumeration searched (A-181, F-20)."""
-    instance = hosted.role("instance")
+def looked_up(hosted: HostedProvider, request: Request, keys: dict[str, object]) -> Any:
+    """Rows of the instance with these keys: the provider's look-up, else its enumeration searched (A-181, F-20).
+
+    Keys compare without regard to case (A-175, D-55), which a look-up may not know: one that misses text with letters
+    is followed by a search.
+    """
+    instance, instances = hosted.role("instance"), hosted.role("instances")
     if instance is not None:
         answer = instance(request, keys)
         if hasattr(answer, "__await__"):
             return _awaited(answer)
-        return () if answer is None else (answer,)
-    instances = hosted.role("instances")
+        if answer is not None:
+            return (answer,)
+        if instances is None or not any(_has_case(value) for value in keys.values()):
+            return ()
     if instances is None:
         raise error(
             WBEM_E_PROVIDER_NOT_CAPABLE,
-            f"provider {hosted.name} can neither look up nor enumerate {class_.name}",
-            parameter=class_.name,
+            f"provider {hosted.name} can neither look up nor enumerate {request.class_.name}",
+            parameter=request.class_.name,
         )
-    matches = _matcher(request.columns, keys)
-    answer = instances(request)
+    wanted = tuple(dict.fromkeys((*request.columns, *keys)))
+    search = request.reading(wanted)
+    matches = _matcher(wanted, keys)
+    count = len(request.columns)
+    answer = instances(search)
     if hasattr(answer, "__aiter__"):
-        return _searched(answer, matches)
-    return (row for row in answer if matches(row))
+        return _searched(answer, matches, count)
+    return (row[:count] for row in answer if matches(row))
+
+
+def _has_case(value: object) -> bool:
+    return isinstance(value, str) and value.upper() != value.lower()
 
 
 async def _awaited(answer: Any) -> Any:
@@ -266,10 +279,10 @@ async def _awaited(answer: Any) -> Any:
     return () if row is None else (row,)
 
 
-async def _searched(rows: Any, matches: Any) -> Any:
+async def _searched(rows: Any, matches: Any, count: int) -> Any:
     async for row in rows:
         if matches(row):
-            yield row
+            yield row[:count]
             return
 
 

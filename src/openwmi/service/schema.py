@@ -51,7 +51,16 @@ class DeclaredClasses:
 class Schema:
     """All classes of a namespace; safe to use from any thread. Implements wql's Catalog."""
 
-    __slots__ = ("_associations", "_classes", "_lock", "_sources", "_system", "namespace", "server")
+    __slots__ = (
+        "_associations",
+        "_classes",
+        "_lock",
+        "_sources",
+        "_system",
+        "namespace",
+        "server",
+        "version",
+    )
 
     def __init__(
         self, namespace: str, server: str, sources: Iterable[ClassSource], system: ClassSource | None = None
@@ -63,6 +72,7 @@ class Schema:
         self._classes: dict[str, Class] = {}
         self._lock = threading.RLock()
         self._associations: tuple[Class, ...] | None = None
+        self.version = object()  # another one after every change of a class: plans compare it
 
     def find_class(self, name: str) -> Class | None:
         """The class of that name (any case), or None."""
@@ -120,6 +130,7 @@ class Schema:
     def forget(self, name: str) -> None:
         """Drop a resolved class and its descendants after its declaration changed."""
         with self._lock:
+            self.version = object()
             self._associations = None
             key = name.lower()
             for known, class_ in list(self._classes.items()):
@@ -129,6 +140,7 @@ class Schema:
     def forget_all(self) -> None:
         """Drop every resolved class."""
         with self._lock:
+            self.version = object()
             self._associations = None
             self._classes.clear()
 

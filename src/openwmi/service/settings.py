@@ -9,10 +9,21 @@ class Settings:
     sink_patience: seconds one callback may take before its call is ended (C7).
     cancel_wait: seconds CancelAsyncCall waits for a running callback (DESIGN.md section 1).
     max_calls, max_calls_per_user: pending operations; the excess gets WBEM_E_SERVER_TOO_BUSY or QUOTA_VIOLATION (H2).
+    event_queue: events that may wait for one subscription's sink; more end it with QUEUE_OVERFLOW (B90).
+    subscriptions, subscriptions_per_user: temporary subscriptions; the excess gets QUOTA_VIOLATION (H5).
     provider_threads: threads one provider may hold; further calls wait without a thread (H11: ThreadsPerHost 256).
     """
 
-    __slots__ = ("cancel_wait", "max_calls", "max_calls_per_user", "provider_threads", "sink_patience")
+    __slots__ = (
+        "cancel_wait",
+        "event_queue",
+        "max_calls",
+        "max_calls_per_user",
+        "provider_threads",
+        "sink_patience",
+        "subscriptions",
+        "subscriptions_per_user",
+    )
 
     def __init__(self) -> None:
         self.sink_patience = 30.0
@@ -20,3 +31,6 @@ class Settings:
         self.max_calls = 5000
         self.max_calls_per_user = 5000
         self.provider_threads = 256
+        self.event_queue = 10_000
+        self.subscriptions = 10_000
+        self.subscriptions_per_user = 1_000

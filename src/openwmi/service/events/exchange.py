@@ -1,0 +1,156 @@
+"""Where events are raised and find their subscriptions; runs on the service's loop."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from openwmi.model.errors import error
+from openwmi.model.status import WBEM_E_QUOTA_VIOLATION
+from openwmi.service.events.plan import Event, EventPlan, event_plan
+from openwmi.service.events.polling import Poll
+from openwmi.service.events.stored import StoredEvents
+from openwmi.service.events.subscription import Subscription
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from openwmi.contract.caller import Caller
+    from openwmi.model.classes import Class
+    from openwmi.service.call import RunningCall
+    from openwmi.service.core import Service
+    from openwmi.service.namespaces import Namespace
+
+# 100 ns ticks between 1601 and 1970 (A-028).
+_EPOCH: Final = 116_444_736_000_000_000
+# How often the store is asked what other processes have committed, while somebody subscribes to that.
+LOOK_SECONDS: Final = 0.1
+
+
+class Exchange:
+    """All subscriptions of one service, by namespace and event class."""
+
+    def __init__(self, service: Service, *, clock: Callable[[], float] = time.time) -> None:
+        self.service = service
+        self.loop = service.loop
+        self._clock = clock
+        self._plans: dict[tuple[str, str], EventPlan] = {}
+        self._by_class: dict[tuple[str, str], dict[Subscription, None]] = {}
+        self._by_user: dict[str, int] = {}
+        self._polls: dict[tuple[str, str, float, str], Poll] = {}
+        self._stored = StoredEvents(self)
+        self.count = 0
+
+    @property
+    def limit(self) -> int:
+        """How many events may wait for one subscription."""
+        return self.service.settings.event_queue
+
+    # Subscribing
+
+    def subscribe(self, space: Namespace, text: str, call: RunningCall, caller: Caller) -> Subscription:
+        """Begin to deliver; raises what is wrong with the query, and QUOTA_VIOLATION past the limits (H5)."""
+        settings = self.service.settings
+        mine = self._by_user.get(caller.sid, 0)
+        if self.count >= settings.subscriptions or mine >= settings.subscriptions_per_user:
+            raise error(
+                WBEM_E_QUOTA_VIOLATION,
+                f"{mine} subscriptions of {caller.name}, {self.count} in all: the quota is reached",
+                parameter=text,
+            )
+        plan = self._plan(space, text)
+        subscription = Subscription(self, space, plan, call)
+        for name in plan.steps:
+            self._by_class.setdefault((space.path.lower(), name), {})[subscription] = None
+        self.count += 1
+        self._by_user[caller.sid] = mine + 1
+        for class_ in plan.polled:
+            self._poll(subscription, class_, caller).add(subscription)
+        self._stored.watch(space)
+        return subscription
+
+    def remove(self, subscription: Subscription) -> None:
+        """End a subscription; a second time does nothing."""
+        key = subscription.space.path.lower()
+        known = False
+        for name in subscription.plan.steps:
+            subscriptions = self._by_class.get((key, name))
+            if subscriptions is not None and subscriptions.pop(subscription, subscription) is None:
+                known = True
+                if not subscriptions:
+                    del self._by_class[key, name]
+        if not known:
+            return
+        self.count -= 1
+        sid = subscription.call.principal
+        left = self._by_user[sid] - 1
+        if left:
+            self._by_user[sid] = left
+        else:
+            del self._by_user[sid]
+        for poll in list(self._polls.values()):
+            poll.remove(subscription)
+
+    def _plan(self, space: Namespace, text: str) -> EventPlan:
+        """The plan of a query; 10,000 subscriptions with one text share it."""
+        key = (space.path.lower(), text)
+        plan = self._plans.get(key)
+        if plan is None or plan.query.class_ is not space.schema.find_class(plan.query.class_.name):
+            plan = event_plan(space, text, raised=self._raised)
+            if len(self._plans) >= 4096:
+                self._plans.clear()
+            self._plans[key] = plan
+        return plan
+
+    def _raised(self, event: Class, target: Class | None) -> bool:
+        """Whether events of a class can be raised without polling: extrinsic ones by any program (D-104)."""
+        return target is None
+
+    # Polling
+
+    def _poll(self, subscription: Subscription, class_: Class, caller: Caller) -> Poll:
+        """The poll that subscriptions with the same class, interval and caller share."""
+        within = subscription.plan.query.within
+        assert within is not None
+        key = (subscription.space.path.lower(), class_.name.lower(), within, caller.sid)
+        poll = self._polls.get(key)
+        if poll is None:
+
+            def ended() -> None:
+                self._polls.pop(key, None)
+
+            poll = self._polls[key] = Poll(self, subscription.space, class_, within, caller, ended=ended)
+        return poll
+
+    # Raising
+
+    def listening(self, path: str, class_name: str) -> bool:
+        """Whether anybody subscribes to events of this class in this namespace."""
+        return (path.lower(), class_name.lower()) in self._by_class
+
+    def raise_event(self, path: str, event: Event, only: Iterable[Subscription] | None = None) -> None:
+        """Offer an event to the subscriptions of a namespace, or to some of them."""
+        found = self._by_class.get((path.lower(), event.class_.name.lower()))
+        if not found:
+            return
+        event = self._stamped(event)
+        for subscription in list(found) if only is None else [one for one in only if one in found]:
+            subscription.offer(event)
+
+    def _stamped(self, event: Event) -> Event:
+        """With TIME_CREATED, when it is missing (E-05)."""
+        position = event.class_.layout.index.get("time_created")
+        if position is None or event.row[position] is not None:
+            return event
+        row: list[Any] = list(event.row)
+        row[position] = int(self._clock() * 10_000_000) + _EPOCH
+        return Event(event.class_, tuple(row))
+
+    def made(self, space: Namespace, class_name: str, values: dict[str, Any]) -> Event:
+        """An event of a system class."""
+        class_ = space.schema.class_named(class_name)
+        index = class_.layout.index
+        row: list[Any] = [None] * len(index)
+        for name, value in values.items():
+            row[index[name.lower()]] = value
+        return Event(class_, tuple(row))

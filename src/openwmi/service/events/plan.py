@@ -1,0 +1,95 @@
+"""An event query as it runs: per event class, the compiled condition and projection over events of that class."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from openwmi import wql
+from openwmi.model.errors import error
+from openwmi.model.status import WBEM_E_INVALID_CLASS, WBEMESS_E_REGISTRATION_TOO_BROAD
+from openwmi.wql.decided import asks_class, decided
+from openwmi.wql.events import event_checks
+from openwmi.wql.steps import step_for
+from openwmi.wql.terms import FALSE, TRUE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from openwmi.model.classes import Class
+    from openwmi.service.namespaces import Namespace
+    from openwmi.wql.events import EventQuery
+    from openwmi.wql.steps import Step
+
+# Event kinds of __InstanceOperationEvent.
+CREATION: Final = "__instancecreationevent"
+DELETION: Final = "__instancedeletionevent"
+MODIFICATION: Final = "__instancemodificationevent"
+
+
+class Event(NamedTuple):
+    """One event: its class, and its values aligned with the layout of that class."""
+
+    class_: Class
+    row: tuple[object, ...]
+
+
+class EventPlan:
+    """steps: by lower-case name of the concrete event class, what decides and shapes. polled: the dynamic classes whose
+    instances have to be polled, None when nothing has to."""
+
+    __slots__ = ("polled", "query", "steps")
+
+    def __init__(self, query: EventQuery, steps: dict[str, Step], polled: tuple[Class, ...]) -> None:
+        self.query = query
+        self.steps = steps
+        self.polled = polled
+
+
+def event_plan(space: Namespace, text: str, *, raised: Callable[[Class, Class | None], bool]) -> EventPlan:
+    """The plan of an event query; raises what is wrong with it (D-100..D-105, B86).
+
+    raised(event class, class of the instances): whether somebody raises such events without polling.
+    """
+    select = wql.parse_event(text)
+    query = event_checks(select, space.schema, raised=raised)
+    steps: dict[str, Step] = {}
+    where = TRUE if query.where is None else query.where
+    differs = asks_class(where)
+    for class_ in (query.class_, *space.schema.subclasses(query.class_.name)):
+        condition = decided(where, class_) if differs else where
+        if condition != FALSE:
+            left = None if condition == TRUE else condition
+            steps[class_.name.lower()] = step_for(class_, query.selection, left, locatable=False)
+    return EventPlan(query, steps, _polled(space, query, raised))
+
+
+def _polled(
+    space: Namespace, query: EventQuery, raised: Callable[[Class, Class | None], bool]
+) -> tuple[Class, ...]:
+    """The target classes that only polling can watch: those with provider-backed classes in their closure."""
+    event = query.class_
+    if query.within is None or not (
+        event.inherits_from("__InstanceOperationEvent")
+        or event.name.lower() in ("__event", "__indicationrelated")
+    ):
+        return ()
+    if not query.targets:
+        raise error(
+            WBEMESS_E_REGISTRATION_TOO_BROAD,
+            "the query would poll the instances of every class: say which, with TargetInstance ISA 'Class'",
+            parameter=query.select.text,
+        )
+    polled = []
+    for target in query.targets:
+        closure = (target, *space.schema.subclasses(target.name))
+        if any(one.is_dynamic and not raised(event, one) for one in closure):
+            polled.append(target)
+    return tuple(polled)
+
+
+def check_extrinsic(space: Namespace, class_: Class) -> None:
+    """Only extrinsic events may be raised from outside (B99)."""
+    if not class_.inherits_from("__ExtrinsicEvent"):
+        raise error(
+            WBEM_E_INVALID_CLASS, f"{class_.name} is not derived from __ExtrinsicEvent", parameter=class_.name
+        )

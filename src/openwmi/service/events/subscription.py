@@ -1,0 +1,76 @@
+"""One subscription: the events of an exchange that match its plan go into its call (calls.md B85, B90)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from openwmi.model.batches import Rows
+from openwmi.model.errors import error
+from openwmi.model.instances import Instance
+from openwmi.model.status import WBEM_E_QUEUE_OVERFLOW
+from openwmi.service.events.grouping import Grouper
+
+if TYPE_CHECKING:
+    from openwmi.service.call import RunningCall
+    from openwmi.service.events.exchange import Exchange
+    from openwmi.service.events.plan import Event, EventPlan
+    from openwmi.service.namespaces import Namespace
+
+
+class Subscription:
+    """Stands where other calls have a feed: it produces when something happens, not when it is asked."""
+
+    __slots__ = ("_exchange", "_grouper", "call", "plan", "space")
+
+    def __init__(self, exchange: Exchange, space: Namespace, plan: EventPlan, call: RunningCall) -> None:
+        self._exchange = exchange
+        self.space = space
+        self.plan = plan
+        self.call = call
+        self._grouper: Grouper | None = None
+        if plan.query.group_within is not None:
+            aggregate = space.schema.class_named("__AggregateEvent")
+            self._grouper = Grouper(exchange.loop, plan, aggregate, self._deliver_group)
+
+    def allow(self, demand: int) -> None:
+        """Events come by themselves; what the sink cannot take yet waits in the call, up to a limit."""
+
+    def stop(self) -> None:
+        """The call is over."""
+        if self._grouper is not None:
+            self._grouper.stop()
+        self._exchange.remove(self)
+
+    def offer(self, event: Event) -> None:
+        """Deliver an event if it matches."""
+        step = self.plan.steps.get(event.class_.name.lower())
+        if step is None:
+            return
+        names = event.class_.layout.names
+        row = event.row
+        if step.columns != names:
+            index = event.class_.layout.index
+            row = tuple([row[index[name.lower()]] for name in step.columns])
+        results = list(step.run((row,)))
+        if not results:
+            return
+        if self._grouper is not None:
+            shaped = Instance(step.layout, results[0])
+            self._grouper.add(shaped, Instance(event.class_.layout, event.row))
+        elif self._has_room():
+            self.call.on_batch(Rows(step.layout, results))
+
+    def _deliver_group(self, event: Instance) -> None:
+        if self._has_room():
+            self.call.on_batch([event])
+
+    def _has_room(self) -> bool:
+        """Whether one more event may wait. Too many end the subscription with a status of its own: nothing is lost in
+        silence (B90)."""
+        limit = self._exchange.limit
+        if self.call.machine.waiting < limit:
+            return True
+        self.call.on_end(
+            error(WBEM_E_QUEUE_OVERFLOW, f"{limit} events wait for a sink that does not take them"), 0
+        )
+        return False
