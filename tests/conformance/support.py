@@ -145,6 +145,10 @@ class Seam:
         """Operations that have not been released."""
         return self._host.service.running
 
+    @property
+    def subscriptions(self) -> int:
+        return self._host.service.exchange.count
+
     # Calls
 
     async def start(

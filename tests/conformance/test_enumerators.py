@@ -13,7 +13,7 @@ from tests.conformance.support import Gate, Recorder, Seam, rows
 
 from openwmi.contract import flags as f
 from openwmi.contract import operations as ops
-from openwmi.faces.views import Enumerator, cancel
+from openwmi.faces.views import Enumerator, cancel, perform
 from openwmi.model.errors import WbemError
 from openwmi.model.status import (
     WBEM_E_ACCESS_DENIED,
@@ -526,6 +526,31 @@ async def test_cancelling_a_synchronous_call_ends_it_at_its_source(seam: Seam) -
     with pytest.raises(asyncio.CancelledError):
         await waiting
     assert seam.running == 0
+
+
+@pytest.mark.req("calls:B84", "calls:F18", "calls:F19", "calls:F22")
+async def test_a_notification_enumerator_waits_and_ends_with_its_release(seam: Seam) -> None:
+    seam.serve("class Bell : __ExtrinsicEvent { uint32 N; };")
+    bell: Any = (await perform(seam.services, ops.GetObject("Bell"))).object
+    ring: Any = await seam.services.event_sink()
+    query = ops.ExecNotificationQuery("SELECT * FROM Bell WHERE N > 1")
+    enumerator = await Enumerator.start(seam.services, query, FORWARD)
+    await asyncio.sleep(0)
+    assert await enumerator.next(NO_WAIT, 1) == (WBEM_S_TIMEDOUT, [])
+    for n in (1, 2, 3):
+        assert ring.on_objects([bell.spawn({"N": n})]) == 0
+    assert values((await enumerator.next(INFINITE, 2))[1]) == [2, 3]
+    assert await enumerator.next(10, 1) == (WBEM_S_TIMEDOUT, [])
+    assert await code(enumerator.reset()) == WBEM_E_INVALID_OPERATION
+    assert await code(enumerator.clone()) == WBEM_E_INVALID_OPERATION
+    sink = Recorder()
+    assert await enumerator.next_async(1, sink) == WBEM_S_NO_ERROR
+    ring.on_objects([bell.spawn({"N": 4})])
+    await over(sink)
+    assert values(sink.objects) == [4]
+    assert seam.subscriptions == 1
+    await enumerator.release()
+    assert seam.subscriptions == 0
 
 
 # NextAsync -------------------------------------------------------------------------------------------------------

@@ -137,6 +137,7 @@ def test_a_path_has_a_length() -> None:
     assert code("a" * 8174) == WBEM_E_QUOTA_VIOLATION
 
 
+@pytest.mark.slow
 @given(st.text(alphabet="\\/.[]:a1 é", max_size=12))
 def test_any_text_leads_somewhere_or_has_a_code(text: str) -> None:
     try:

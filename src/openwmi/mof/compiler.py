@@ -150,12 +150,13 @@ async def compile(
 ) -> Compiled:
     """Put every class and instance of a MOF text. Awaited on any asyncio loop; works on the loop of `services`.
 
-    services: the namespace for what stands before the first `#pragma namespace`; other namespaces are opened by
-    `open(namespace)`, called on the loop of `services`, or below this one by `services.open`. Raises MofError with
-    file, line and column: a syntax error before anything is stored, or the error with which the service refused an
-    object (INVALID_SUPERCLASS for a missing superclass, A-081). Flags are those of PutClass and PutInstance; pragmas
-    override them.
+    services: the namespace for what stands before the first `#pragma namespace`, or a connection to it; other
+    namespaces are opened by `open(namespace)`, called on the loop of `services`, or below this one by
+    `services.open`. Raises MofError with file, line and column: a syntax error before anything is stored, or the error
+    with which the service refused an object (INVALID_SUPERCLASS for a missing superclass, A-081). Flags are those of
+    PutClass and PutInstance; pragmas override them.
     """
+    services = getattr(services, "services", services)  # a connection of the Python faces stands for its own
     directives = parse(decode(text) if isinstance(text, bytes) else text, file=file, include=include)
     work = _compiled(directives, services, _Store(services, open), class_flags, instance_flags)
     # Whoever has services has loops, and so asyncio; this room itself is without it.

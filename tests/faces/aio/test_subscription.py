@@ -29,7 +29,7 @@ class Alarm:
     async def made(cls, wmi: openwmi.Connection) -> Alarm:
         name = f"Alarm_{next(_numbers)}"
         text = f"class {name} : __ExtrinsicEvent {{ uint32 N; }};"
-        await openwmi.mof.compile(text, wmi.services)
+        await openwmi.mof.compile(text, wmi)
         return cls(wmi, name)
 
     async def ring(self, *numbers: int) -> None:
