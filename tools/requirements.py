@@ -138,6 +138,9 @@ def fill(register: list[Section], collected: dict[str, list[str]], broken: tuple
             tests = sorted({*collected.get(name, ()), *kept})
             if tests and row["status"] == "issue":
                 row["status"], row["later"] = "test", row.pop("issue")
+            elif tests and row["status"] == "n/a":  # somebody found a way
+                row["status"] = "test"
+                del row["reason"]
             elif not tests and row["status"] == "test" and "later" in row:
                 row["status"], row["issue"] = "issue", row.pop("later")
             if row["status"] == "test":

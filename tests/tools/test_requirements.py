@@ -121,6 +121,12 @@ def test_collected_markers_fill_rows_and_a_waiting_row_keeps_its_issue() -> None
     assert rows[0].rows["A2"]["issue"] == "events"
 
 
+def test_a_row_that_seemed_beyond_testing_takes_a_test() -> None:
+    rows = register(A1={"status": "n/a", "reason": "nobody can"})
+    fill(rows, {"A1": ["t::a"]})
+    assert rows[0].rows["A1"] == {"status": "test", "tests": ["t::a"]}
+
+
 def test_what_cannot_be_imported_just_now_keeps_its_rows() -> None:
     rows = register(A1={"status": "test", "tests": ["tests/com/x.py::a", "tests/wql/y.py::b"]})
     fill(rows, {}, ("tests/com",))
