@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from openwmi.contract.caller import Caller
     from openwmi.contract.context import Context
     from openwmi.model.classes import Class
+    from openwmi.model.instances import Instance
 
 Row = tuple[object, ...]
 
@@ -26,6 +27,19 @@ class Condition(NamedTuple):
     value: object
 
 
+class Initialization(NamedTuple):
+    """What a registered provider is told before its first request (F-06).
+
+    name: of its __Win32Provider instance. namespace: the one it serves. user: the SID of the only user of this object,
+    with PerUserInitialization, else None; locale: likewise, with PerLocaleInitialization.
+    """
+
+    name: str
+    namespace: str
+    user: str | None = None
+    locale: str | None = None
+
+
 class Request:
     """One question to a provider.
 
@@ -35,7 +49,7 @@ class Request:
     cancelled: True once nobody wants the answer any more; long readers poll it.
     """
 
-    __slots__ = ("_report", "caller", "cancelled", "class_", "columns", "conditions", "context")
+    __slots__ = ("_on_cancel", "_report", "caller", "cancelled", "class_", "columns", "conditions", "context")
 
     def __init__(
         self,
@@ -54,6 +68,20 @@ class Request:
         self.context = context
         self.cancelled = False
         self._report = report
+        self._on_cancel: Callable[[], object] | None = None
+
+    def cancel(self) -> None:
+        """Say that nobody wants the answer any more; from any thread, and any number of times."""
+        self.cancelled = True
+        if self._on_cancel is not None:
+            self._on_cancel()
+
+    def on_cancel(self, call: Callable[[], object]) -> None:
+        """Have `call` run once the answer is not wanted any more: at once if that is so. It must not wait, and it may
+        run twice."""
+        self._on_cancel = call
+        if self.cancelled:
+            call()
 
     def reading(self, columns: tuple[str, ...]) -> Request:
         """The same question for other columns."""
@@ -76,8 +104,9 @@ class Provider(Protocol):
     """A source of instances. Every method but the name may be missing: the service then answers NOT_CAPABLE (F-20).
 
     ``instances`` may be a plain generator (it then runs in a thread and may block), an async generator, or return a
-    list. ``instance`` and ``method`` may be plain or async. Anything they raise that is not a WbemError becomes
-    PROVIDER_FAILURE for that call alone.
+    list. The others may be plain or async. Anything they raise that is not a WbemError becomes PROVIDER_FAILURE for
+    that call alone. A provider that a registration names (F-01) may also have ``initialize(initialization)``, called
+    before anything else, and ``close()``, called when it is released; both plain.
     """
 
     name: str
@@ -95,3 +124,7 @@ class Provider(Protocol):
         keys: Mapping[str, object] | None,
         params: Mapping[str, object],
     ) -> Mapping[str, object] | Awaitable[Mapping[str, object]]: ...
+
+    def put(self, request: Request, instance: Instance, flags: int) -> Awaitable[None] | None: ...
+
+    def delete(self, request: Request, keys: Mapping[str, object]) -> Awaitable[None] | None: ...

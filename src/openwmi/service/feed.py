@@ -177,7 +177,7 @@ class Feed:
         self._reader = None
         part = self._part
         if part is not None and part.segment.request is not None:
-            part.segment.request.cancelled = True
+            part.segment.request.cancel()
         if self._task is not None:
             self._task.cancel()
         elif not self._active:
@@ -340,7 +340,7 @@ class Feed:
         self._tried += 1
         part = self._part = _Part(segment)
         if self._stopped and segment.request is not None:
-            segment.request.cancelled = True
+            segment.request.cancel()
         return part
 
     def _produce(self) -> None:

@@ -104,7 +104,7 @@ class OneShot:
                     failures.append(segment.failure(failure))
                 finally:
                     if segment.request is not None:
-                        segment.request.cancelled = True
+                        segment.request.cancel()
             if failures:
                 if tried > 1 and delivered:
                     self.status = WBEM_S_PARTIAL_RESULTS
