@@ -111,6 +111,35 @@ async def test_methods_by_path_by_object_and_by_class(world: World) -> None:
         assert keyless.S == "s0"
 
 
+@pytest.mark.req("calls:B28", "calls:B29", "calls:B64", "calls:B72")
+async def test_objects_are_stored_and_deleted() -> None:
+    async with openwmi.connect("root\\default", repository=":memory:") as wmi:
+        await openwmi.mof.compile("class Kept { [key] string Key; uint32 N = 5; };", wmi)
+        class_ = await wmi.get_class("Kept")
+        path = await wmi.put(class_.new_(Key="a"), flags=openwmi.CREATE_ONLY)
+        assert path is not None
+        found = await wmi.get(path)
+        assert (found.Key, found.N) == ("a", 5)
+        with pytest.raises(errors.AlreadyExists):
+            await wmi.put(found, flags=openwmi.CREATE_ONLY)
+        await wmi.put(found.with_({"N": 6}))
+        assert (await wmi.get('Kept.Key="a"')).N == 6
+        await wmi.delete(found)
+        with pytest.raises(errors.NotFound):
+            await wmi.delete('Kept.Key="a"')
+        assert await wmi.put(class_) is not None
+        await wmi.delete(class_)
+        with pytest.raises(errors.NotFound):
+            await wmi.get_class("Kept")
+        for wrong in ("Kept", None):
+            with pytest.raises(errors.InvalidParameter):
+                await wmi.put(wrong)  # type: ignore[arg-type]
+        with pytest.raises(errors.InvalidParameter):
+            await wmi.delete(7)  # type: ignore[arg-type]
+        with pytest.raises(errors.InvalidObjectPath):
+            await wmi.delete("!")
+
+
 async def test_classes_are_read_like_a_query(world: World) -> None:
     world.serve(0)
     async with openwmi.connect(NAMESPACE) as wmi:

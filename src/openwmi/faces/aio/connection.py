@@ -289,6 +289,10 @@ def path_of(target: str | Instance | Class) -> str:
     """The path of what a method is called on, or what is deleted; INVALID_OBJECT_PATH when it has none."""
     if isinstance(target, str):
         return target
+    if not isinstance(target, Instance | Class):
+        raise error(
+            WBEM_E_INVALID_PARAMETER, f"not a path and not an object: {target!r}", parameter="strObjectPath"
+        )
     path = target.path_ if isinstance(target, Instance) else target.path
     path = path or (target.relpath_ if isinstance(target, Instance) else target.relpath)
     if not path:
