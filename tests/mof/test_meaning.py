@@ -406,6 +406,18 @@ def test_a_missing_file_is_reported_at_its_include() -> None:
     assert "No such file" in caught.value.message
 
 
+@pytest.mark.req("C-22")
+@pytest.mark.parametrize("name", ["a\\x0000b", "\\xD800"])
+def test_a_name_that_no_file_can_have_is_a_missing_file(name: str) -> None:
+    def include(name: str, including: str) -> tuple[str, bytes]:
+        with open(name, "rb") as file:
+            return name, file.read()
+
+    with pytest.raises(MofError) as caught:
+        mof.parse(f'#include("{name}")', include=include)
+    assert caught.value.symbol == "WBEMMOF_E_ERROR_INVALID_INCLUDE_FILE"
+
+
 @pytest.mark.req("C-26")
 def test_system_classes_are_declared_by_the_system_alone() -> None:
     assert [one.name for one in mof.class_declarations("class __A { };", system=True)] == ["__A"]

@@ -178,8 +178,8 @@ class Parser(ObjectParser):
             raise self.error(s.WBEMMOF_E_ERROR_INVALID_INCLUDE_FILE, message, at)
         try:
             file, content = self.include(name, self.source.file)
-        except OSError as reason:
-            message = f"cannot include {name!r}: {reason.strerror or reason}"
+        except (OSError, ValueError) as reason:  # the latter for a name that no file can have
+            message = f"cannot include {name!r}: {getattr(reason, 'strerror', None) or reason}"
             raise self.error(s.WBEMMOF_E_ERROR_INVALID_INCLUDE_FILE, message, at) from reason
         if isinstance(content, bytes):
             from openwmi.mof.encoding import decode
