@@ -36,9 +36,10 @@ FINAL: Final = 3
 LEAVING: Final = 4
 CLOSED: Final = 5
 
-# Objects that may wait for a sink that works without credit. Large enough to keep provider and sink busy at the same
-# time, small enough that 10,000 calls with slow sinks stay within memory.
-WINDOW: Final = 1000
+# Objects that may wait for a sink that works without credit: two batches, so that the provider fills one while the sink
+# has the other (a third less time per object than with one); small enough that many calls with slow sinks stay within
+# memory.
+WINDOW: Final = 2000
 # Windows caps an Indicate by bytes (FinalizerBatchSize, C2); objects are what we can count for nothing.
 LARGEST_BATCH: Final = 1000
 
