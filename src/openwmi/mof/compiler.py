@@ -7,7 +7,7 @@ refused ends the run. What was put before stays (C-24).
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from openwmi.model import status as s
 from openwmi.model.classes import ClassDeclaration
@@ -138,17 +138,18 @@ class _Store:
                 await services.close()
 
 
-async def compile(
+def compile(
     text: str | bytes,
-    services: Services,
+    services: Any,
     *,
     file: str = "<text>",
     include: Include | None = None,
     class_flags: int = 0,
     instance_flags: int = 0,
     open: Open | None = None,
-) -> Compiled:
-    """Put every class and instance of a MOF text. Awaited on any asyncio loop; works on the loop of `services`.
+) -> Any:
+    """Put every class and instance of a MOF text. `await` it, on any asyncio loop; with a connection of the
+    synchronous face it returns when it is done. The result is a Compiled.
 
     services: the namespace for what stands before the first `#pragma namespace`, or a connection to it; other
     namespaces are opened by `open(namespace)`, called on the loop of `services`, or below this one by
@@ -156,15 +157,26 @@ async def compile(
     with which the service refused an object (INVALID_SUPERCLASS for a missing superclass, A-081). Flags are those of
     PutClass and PutInstance; pragmas override them.
     """
-    services = getattr(services, "services", services)  # a connection of the Python faces stands for its own
-    directives = parse(decode(text) if isinstance(text, bytes) else text, file=file, include=include)
-    work = _compiled(directives, services, _Store(services, open), class_flags, instance_flags)
+    blocking = getattr(services, "blocking", False)
+    seam: Services = getattr(
+        services, "services", services
+    )  # a connection of the Python faces stands for its own
+
+    async def work() -> Compiled:
+        directives = parse(decode(text) if isinstance(text, bytes) else text, file=file, include=include)
+        return await _compiled(directives, seam, _Store(seam, open), class_flags, instance_flags)
+
     # Whoever has services has loops, and so asyncio; this room itself is without it.
     asyncio = sys.modules["asyncio"]
-    if asyncio.get_running_loop() is services.loop:
-        return await work
-    done: Compiled = await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, services.loop))
-    return done
+    if blocking:
+        return asyncio.run_coroutine_threadsafe(work(), seam.loop).result()
+
+    async def anywhere() -> Any:
+        if asyncio.get_running_loop() is seam.loop:
+            return await work()
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work(), seam.loop))
+
+    return anywhere()
 
 
 async def _compiled(

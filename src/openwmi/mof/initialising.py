@@ -27,7 +27,7 @@ _OBJECT: Final = int(CimType.OBJECT)
 _REFERENCE: Final = int(CimType.REFERENCE)
 _CHAR16: Final = int(CimType.CHAR16)
 _WIDE: Final = frozenset((CimType.SINT64, CimType.UINT64))
-_REAL32_MAX: Final = 3.4028234663852886e38
+_REAL32_MAX: Final = 3.4028235677973362e38  # the largest number that a single holds when it is rounded
 _LIMITS: Final[dict[int, tuple[float, float]]] = {
     **INTEGER_RANGES,
     CimType.REAL32: (-_REAL32_MAX, _REAL32_MAX),

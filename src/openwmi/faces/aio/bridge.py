@@ -26,6 +26,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _LOG: Final = logging.getLogger("openwmi.faces")
+BLOCKING: Final = False
 _INSIDE: Final[ContextVar[bool]] = ContextVar("openwmi_inside_sink", default=False)
 
 

@@ -14,7 +14,7 @@ from openwmi.contract.operations import (
     PutClass,
     PutInstance,
 )
-from openwmi.faces.aio.bridge import Opening, hop, in_thread, opening
+from openwmi.faces.aio.bridge import BLOCKING, Opening, hop, in_thread, opening
 from openwmi.faces.aio.call import Call
 from openwmi.faces.aio.objects import Objects, Query
 from openwmi.faces.aio.subscription import Subscription
@@ -124,6 +124,11 @@ class Connection:
     def server(self) -> str:
         """The name of the machine, as __SERVER shows it."""
         return self._session.services.server
+
+    @property
+    def blocking(self) -> bool:
+        """Whether calls of this face return when they are done, rather than something to await."""
+        return BLOCKING
 
     @property
     def services(self) -> Services:

@@ -26,6 +26,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _LOG: Final = logging.getLogger("openwmi.faces")
+BLOCKING: Final = True
 
 inside = inside_callback
 

@@ -17,7 +17,7 @@ from openwmi.contract.operations import (
 )
 from openwmi.faces.options import Options, log_on
 from openwmi.faces.session import as_context
-from openwmi.faces.sync.bridge import hop, in_thread, opening
+from openwmi.faces.sync.bridge import BLOCKING, hop, in_thread, opening
 from openwmi.faces.sync.call import Call
 from openwmi.faces.sync.objects import Objects, Query
 from openwmi.faces.sync.subscription import Subscription
@@ -125,6 +125,11 @@ class Connection:
     def server(self) -> str:
         """The name of the machine, as __SERVER shows it."""
         return self._session.services.server
+
+    @property
+    def blocking(self) -> bool:
+        """Whether calls of this face return when they are done, rather than something to await."""
+        return BLOCKING
 
     @property
     def services(self) -> Services:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 from openwmi.contract.operations import ExecNotificationQuery
@@ -82,6 +81,7 @@ class EventBuffer(Buffer):
 
     async def _started(self) -> None:
         await super()._started()
-        await asyncio.sleep(0)  # what is wrong with the query comes with the next turn of the loop (B86)
-        self.accepted = True
-        self._wake()
+        if self._call is not None:
+            await self._call.begun()
+            self.accepted = True
+            self._wake()
