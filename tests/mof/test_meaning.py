@@ -73,6 +73,7 @@ def test_the_type_of_a_property(type_: str, code: int, reference: str | None) ->
         ("char16 p = 66", 66),
         ("real64 p = 5", 5.0),
         ("real32 p = -1.5e3", -1500.0),
+        ("real32 p = 3.4028235e+38", 3.4028234663852886e38),
         ("boolean p = true", True),
         ('string p = "x"', "x"),
         ('datetime p = "19990101000000.000000+060"', "19990101000000.000000+060"),
