@@ -47,6 +47,10 @@ class Call(Protocol):
     def grant(self, count: int) -> None:
         """Allow `count` more objects to a sink that works by credit."""
 
+    async def begun(self) -> None:
+        """Wait until a subscription is in force: what happens from now on is heard, with polling too, whose first
+        reading is through (B88). Returns at once for any other operation, and when the call has ended instead."""
+
     def add_done_callback(self, callback: Callable[[Outcome], object]) -> None:
         """Call back on the loop once the sink has been released; at once when it already has."""
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from openwmi.model.classes import Class, Property
-    from openwmi.service.execute import Execution
+    from openwmi.service.execution import Execution
     from openwmi.service.namespaces import Namespace
     from openwmi.wql.syntax import Associators
 

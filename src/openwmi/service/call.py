@@ -42,12 +42,14 @@ class RunningCall:
         "_service",
         "_sink",
         "_timer",
+        "_waiting",
         "counted",
         "feed",
         "finish",
         "identity",
         "machine",
         "principal",
+        "under_way",
     )
 
     def __init__(
@@ -68,6 +70,8 @@ class RunningCall:
         self.machine = Delivery(credit=getattr(sink, "credit", None))
         self.feed: Source | None = None
         self.counted = True
+        self.under_way = True  # no subscription that has not begun yet
+        self._waiting: asyncio.Future[None] | None = None
         self._advancing = False
         self._timer: asyncio.TimerHandle | None = None
         self._progress: Progress | None = None
@@ -89,6 +93,14 @@ class RunningCall:
             self.advance()
             if not self.machine.closed and not IN_CALLBACK.get():
                 await self._service.settled((self,))
+
+    async def begun(self) -> None:
+        """Wait until a subscription is in force, or has ended; see contract.services.Call."""
+        if self.under_way:
+            return
+        if self._waiting is None:
+            self._waiting = self._loop.create_future()
+        await asyncio.shield(self._waiting)
 
     def add_done_callback(self, callback: Callable[[Outcome], object]) -> None:
         if self.machine.closed:
@@ -126,6 +138,13 @@ class RunningCall:
     def on_end(self, fault: BaseException | None, status: int) -> None:
         self.machine.ended(self.finish(fault, status))
         self.advance()
+
+    def on_begun(self) -> None:
+        """The subscription is in force, or never will be; a second time does nothing."""
+        self.under_way = True
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None and not waiting.done():
+            waiting.set_result(None)
 
     def report(self, current: int, total: int, message: str | None) -> None:
         """A provider's progress, from any thread. Reports that come faster than the loop turns are merged."""
@@ -225,6 +244,7 @@ class RunningCall:
                 released()
             except Exception:  # noqa: S110, BLE001 - after the final status nothing a sink does matters any more (C6)
                 pass
+        self.on_begun()
         callbacks, self._done = self._done, None
         for callback in callbacks or ():
             callback(self.machine.outcome)

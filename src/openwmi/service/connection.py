@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 from openwmi.contract import flags as f
 from openwmi.contract.caller import RPC_C_IMP_LEVEL_IMPERSONATE
@@ -21,7 +22,8 @@ from openwmi.model.status import (
 )
 from openwmi.service.call import IN_CALLBACK, RunningCall
 from openwmi.service.core import identity_of
-from openwmi.service.execute import Execution, planned, refused_at_once
+from openwmi.service.execute import planned, refused_at_once, segments
+from openwmi.service.execution import Execution
 from openwmi.service.faults import as_fault, failed_outcome
 from openwmi.service.feed import Feed
 
@@ -40,12 +42,13 @@ if TYPE_CHECKING:
 class Connection:
     """A log-on to one namespace. Every method runs on the service's loop."""
 
-    __slots__ = ("_service", "_space", "caller")
+    __slots__ = ("_service", "_space", "_subscriptions", "caller")
 
     def __init__(self, service: Service, space: Namespace, caller: Caller) -> None:
         self._service = service
         self._space = space
         self.caller = caller
+        self._subscriptions: WeakSet[RunningCall] = WeakSet()
 
     @property
     def namespace(self) -> str:
@@ -102,9 +105,11 @@ class Connection:
         )
         if isinstance(operation, ExecNotificationQuery):
             self._service.remember(call, counted=False)
+            call.under_way = False
+            self._subscriptions.add(call)
             self.loop.call_soon(self._subscribe, operation.query, call)
             return call
-        call.feed = Feed(self.loop, execution.segments(operation), self._service.planner, call)
+        call.feed = Feed(self.loop, segments(execution, operation), self._service.planner, call)
         self._service.remember(call)
         # The first step is taken after this coroutine has returned: start() never does the work it accepts.
         self.loop.call_soon(call.advance)
@@ -149,7 +154,8 @@ class Connection:
         return planned(self._space, query, flags).explain()
 
     async def close(self) -> None:
-        """Release the connection. Running calls keep what they need and end by themselves."""
+        """Release the connection: its subscriptions end (B89); other calls end by themselves."""
+        await self._service.end(tuple(self._subscriptions), inside=IN_CALLBACK.get())
 
     def _check_namespace(self) -> None:
         """A namespace that has been deleted since log-on refuses every call (A14)."""

@@ -18,7 +18,7 @@ from openwmi.service.feed import PLANNER
 from openwmi.service.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from openwmi.contract.caller import Caller
     from openwmi.service.call import RunningCall
@@ -125,12 +125,16 @@ class Service:
         ]
         if not found:
             raise error(WBEM_E_NOT_FOUND, "CancelAsyncCall: no call of this sink is running")
-        for call in found:
+        await self.end(found, inside=inside)
+
+    async def end(self, calls: Collection[RunningCall], *, inside: bool = False) -> None:
+        """Cancel calls, all before the first of their sinks hears of it."""
+        for call in calls:
             call.machine.cancel()
-        for call in found:
+        for call in calls:
             call.advance()
         if not inside:
-            await self.settled(found)
+            await self.settled(calls)
 
     async def settled(self, calls: Iterable[RunningCall]) -> None:
         """Wait until these calls have released their sinks, but no longer than the setting allows (D4, D7)."""
@@ -143,12 +147,7 @@ class Service:
     async def shut_down(self) -> None:
         """Refuse new calls, cancel the running ones, wait a bounded time for their sinks."""
         self._ended = True
-        calls = [call for group in self._calls.values() for call in group]
-        for call in calls:
-            call.machine.cancel()
-        for call in calls:
-            call.advance()
-        await self.settled(calls)
+        await self.end([call for group in self._calls.values() for call in group])
 
 
 async def _released(call: RunningCall) -> None:

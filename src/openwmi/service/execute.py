@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from openwmi import wql
 from openwmi.contract import flags as f
 from openwmi.contract import operations as ops
-from openwmi.contract.provider import Condition, Request
+from openwmi.contract.provider import Condition
 from openwmi.model.errors import error
 from openwmi.model.instances import Instance
 from openwmi.model.status import (
@@ -31,50 +31,16 @@ from openwmi.service.methods import method_segment
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from openwmi.contract.caller import Caller
-    from openwmi.contract.context import Context
-    from openwmi.model.classes import Class
+    from openwmi.service.execution import Execution
     from openwmi.service.namespaces import Namespace
     from openwmi.wql.plan import Plan, Step
 
 _NAME: Final = re.compile(r"[A-Za-z_\u0080-\U0010ffff][\w\u0080-\U0010ffff]*\Z")
 
 
-class Execution:
-    """One operation being carried out: where, for whom, with which flags and context.
-
-    text: what a put has to say, once it is done: the path of the stored object.
-    """
-
-    __slots__ = ("caller", "context", "flags", "report", "space", "text")
-
-    def __init__(
-        self,
-        space: Namespace,
-        caller: Caller,
-        *,
-        flags: int = 0,
-        context: Context | None = None,
-        report: Callable[[int, int, str | None], None] | None = None,
-    ) -> None:
-        self.space = space
-        self.caller = caller
-        self.flags = flags
-        self.context = context
-        self.report = report
-        self.text: str | None = None
-
-    def request(
-        self, class_: Class, columns: tuple[str, ...], conditions: tuple[Condition, ...] = ()
-    ) -> Request:
-        """A question to the provider of a class."""
-        return Request(
-            class_, columns, conditions, caller=self.caller, context=self.context, report=self.report
-        )
-
-    def segments(self, operation: ops.AnyOperation) -> Iterator[Segment]:
-        """The segments of an operation. Errors that belong to the final status are raised while iterating (B18)."""
-        return _SEGMENTS[type(operation)](self, operation)
+def segments(execution: Execution, operation: ops.AnyOperation) -> Iterator[Segment]:
+    """The segments of an operation. Errors that belong to the final status are raised while iterating (B18)."""
+    return _SEGMENTS[type(operation)](execution, operation)
 
 
 def checked_language(language: str) -> None:
@@ -137,18 +103,19 @@ def _query(execution: Execution, operation: ops.ExecQuery) -> Iterator[Segment]:
         yield objects((plan.prototype(),))
         return
     for step in plan.steps:
-        yield _step(execution, step)
+        yield _step(execution, step, role="query")
 
 
-def _step(execution: Execution, step: Step) -> Segment:
-    """One class of a plan, read from its provider or from the store."""
+def _step(execution: Execution, step: Step, *, role: str = "instances") -> Segment:
+    """One class of a plan, read from its provider or from the store. role: how a provider is asked for more than one
+    instance, "instances" or "query"."""
     class_ = step.class_
     space = execution.space
     if not class_.is_dynamic:
         return _static_step(space, step)
     hosted = space.providers.of(class_)
     request = execution.request(class_, step.columns, tuple(Condition(*c) for c in step.conditions))
-    instance, instances = hosted.role("instance"), hosted.role("instances")
+    instance, instances = hosted.role("instance"), hosted.role(role)
     keys = step.keys
     open_: Callable[[], Any]
     if keys is not None and instance is not None:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from openwmi.contract.context import Context
     from openwmi.model.classes import Class
-    from openwmi.service.execute import Execution
+    from openwmi.service.execution import Execution
     from openwmi.service.namespaces import Namespace
 
 NAMESPACE_CLASS: Final = "__namespace"

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from openwmi.contract.context import Context
     from openwmi.contract.provider import Request
-    from openwmi.service.execute import Execution
+    from openwmi.service.execution import Execution
     from openwmi.service.hosting import HostedProvider
     from openwmi.service.namespaces import Namespace
 

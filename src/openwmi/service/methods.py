@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from openwmi.contract.operations import ExecMethod
     from openwmi.model.classes import Class, Method
-    from openwmi.service.execute import Execution
+    from openwmi.service.execution import Execution
     from openwmi.service.hosting import HostedProvider
 
 

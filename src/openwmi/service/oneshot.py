@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from openwmi.contract import operations as ops
 from openwmi.model.batches import Rows
 from openwmi.model.status import WBEM_S_PARTIAL_RESULTS
-from openwmi.service.execute import Execution, planned
+from openwmi.service.execute import planned, segments
+from openwmi.service.execution import Execution
 from openwmi.service.faults import as_fault, extended_status
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class OneShot:
         failures: list[BaseException] = []
         tried = delivered = 0
         try:
-            for segment in execution.segments(operation):
+            for segment in segments(execution, operation):
                 tried += 1
                 try:
                     for row in _rows(segment):

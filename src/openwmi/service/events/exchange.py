@@ -64,8 +64,10 @@ class Exchange:
             self._by_class.setdefault((space.path.lower(), name), {})[subscription] = None
         self.count += 1
         self._by_user[caller.sid] = mine + 1
-        for class_ in plan.polled:
-            self._poll(subscription, class_, caller).add(subscription)
+        polls = [self._poll(subscription, class_, caller) for class_ in plan.polled]
+        subscription.awaits(polls)
+        for poll in polls:
+            poll.add(subscription)
         self._stored.watch(space)
         return subscription
 

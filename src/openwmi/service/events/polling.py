@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from openwmi.contract.operations import CreateInstanceEnum, ExecQuery, GetObject
 from openwmi.service.events.plan import CREATION, DELETION, MODIFICATION
-from openwmi.service.execute import Execution
+from openwmi.service.execute import segments
+from openwmi.service.execution import Execution
 from openwmi.service.feed import Feed
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class _Reading:
         self.objects: list[Any] = []
         self._done = done
         execution = poll.execution()
-        self._feed = Feed(poll.loop, execution.segments(operation), poll.planner, self)
+        self._feed = Feed(poll.loop, segments(execution, operation), poll.planner, self)
         self._feed.allow(_PAGE)
 
     def on_batch(self, batch: Batch) -> None:
@@ -169,6 +170,15 @@ class Poll:
             self._due += self.interval * ((now - self._due) // self.interval + 1)
         self._timer = self.loop.call_at(self._due, self._tick)
 
+    def _through(self, *, failed: bool) -> None:
+        """A reading is through: it was the baseline of those who waited for it. What failed is none, but is not
+        waited for either."""
+        for subscription in self._fresh:
+            subscription.has_baseline(self)
+        if not failed:
+            self._fresh.clear()
+        self._next()
+
     def _compared(self, objects: list[Any], fault: BaseException | None) -> None:
         """A reading of whole instances. One that failed changes nothing: the next one is compared instead (B88)."""
         if fault is None:
@@ -176,15 +186,14 @@ class Poll:
             before, self._baseline = self._baseline, now
             if before is not None:
                 self._tell(before, now)
-            self._fresh.clear()
-        self._next()
+        self._through(failed=fault is not None)
 
     def _compared_keys(self, objects: list[Any], fault: BaseException | None) -> None:
         """A reading of keys: what is new is fetched, one by one, before its event."""
         before = self._baseline
         assert before is not None
         if fault is not None:
-            self._next()
+            self._through(failed=True)
             return
         paths = {one["__RELPATH"]: None for one in objects}
         gone = {path: one for path, one in before.items() if path not in paths}
@@ -195,8 +204,7 @@ class Poll:
 
     def _fetch(self, paths: list[str]) -> None:
         if not paths or not self._subscriptions:
-            self._fresh.clear()
-            self._next()
+            self._through(failed=False)
             return
         path = paths.pop(0)
 

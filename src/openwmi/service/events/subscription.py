@@ -14,13 +14,14 @@ if TYPE_CHECKING:
     from openwmi.service.call import RunningCall
     from openwmi.service.events.exchange import Exchange
     from openwmi.service.events.plan import Event, EventPlan
+    from openwmi.service.events.polling import Poll
     from openwmi.service.namespaces import Namespace
 
 
 class Subscription:
     """Stands where other calls have a feed: it produces when something happens, not when it is asked."""
 
-    __slots__ = ("_exchange", "_grouper", "call", "plan", "space")
+    __slots__ = ("_awaited", "_exchange", "_grouper", "call", "plan", "space")
 
     def __init__(self, exchange: Exchange, space: Namespace, plan: EventPlan, call: RunningCall) -> None:
         self._exchange = exchange
@@ -28,12 +29,26 @@ class Subscription:
         self.plan = plan
         self.call = call
         self._grouper: Grouper | None = None
+        self._awaited: tuple[Poll, ...] = ()
         if plan.query.group_within is not None:
             aggregate = space.schema.class_named("__AggregateEvent")
             self._grouper = Grouper(exchange.loop, plan, aggregate, self._deliver_group)
 
     def allow(self, demand: int) -> None:
         """Events come by themselves; what the sink cannot take yet waits in the call, up to a limit."""
+
+    def awaits(self, polls: list[Poll]) -> None:
+        """The subscription is in force once the first reading of each of these is through (B88)."""
+        self._awaited = tuple(polls)
+        if not polls:
+            self.call.on_begun()
+
+    def has_baseline(self, poll: Poll) -> None:
+        """A poll has been through a reading; one that failed counts, or a broken provider would hold up its caller."""
+        if poll in self._awaited:
+            self._awaited = tuple(one for one in self._awaited if one is not poll)
+            if not self._awaited:
+                self.call.on_begun()
 
     def stop(self) -> None:
         """The call is over."""
