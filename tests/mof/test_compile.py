@@ -72,7 +72,7 @@ def store(root: Store) -> Iterator[Store]:
     root.compile(f'#pragma deleteinstance("__Namespace.Name=\\"{name}\\"", FAIL)')
 
 
-@pytest.mark.req("C-14", "C-24", "A-235")
+@pytest.mark.req("C-14", "C-24", "C-25", "A-235")
 def test_classes_and_instances_are_stored(store: Store) -> None:
     text = """
         [Description("the page's")] class MyClass { [key] string Name; uint32 Size = 3; object Inner; };

@@ -135,6 +135,7 @@ def test_a_real_that_is_no_number_has_no_constant(classes: Catalogue) -> None:
     assert "\tR = NULL;\n\tF = NULL;\n" in text
 
 
+@pytest.mark.slow
 @pytest.mark.req("A-046")
 @pytest.mark.parametrize("write", [mof.print_instance, mof.instance_to_xml])
 def test_objects_nested_beyond_the_limit_are_not_written(classes: Catalogue, write: object) -> None:

@@ -13,6 +13,7 @@ from openwmi.model.errors import WbemError
 from openwmi.mof.parser import parse
 from openwmi.mof.pragmas import DeleteClass, DeleteInstance
 from openwmi.mof.resolution import DEFAULT_NAMESPACE, Resolution, Step
+from openwmi.mof.syntax import InstanceNode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -113,10 +114,12 @@ def class_declarations(
     text: str, *, file: str = "<text>", system: bool = False
 ) -> Iterator[ClassDeclaration]:
     """The classes that a text declares; its instances and deletions are passed over. Raises MofError."""
-    resolution = Resolution(parse(text, file=file), lambda _, __: None, lenient=True, system=system)
-    for _, _, item in resolution:
-        if isinstance(item, ClassDeclaration):
-            yield item
+    directives = parse(text, file=file)
+    resolution = Resolution(directives, lambda _, __: None, lenient=True, system=system)
+    for node in directives:
+        step = None if isinstance(node, InstanceNode) else resolution.step(node)
+        if step is not None and isinstance(step.item, ClassDeclaration):
+            yield step.item
 
 
 def check(
