@@ -163,10 +163,10 @@ def writer(file: str, first: int, count: int) -> subprocess.Popen[str]:
 @pytest.mark.req("C-46")
 def test_a_writer_that_is_killed_leaves_only_whole_transactions(file: str, item: Class, deep: bool) -> None:
     Repository(file).store.close()
-    for round_ in range(50 if deep else 3):
+    for round_ in range(500 if deep else 3):
         process = writer(file, round_ * 10_000, 10_000)
         assert process.stdout is not None
-        said = [int(process.stdout.readline()) for _ in range(5 + round_)]
+        said = [int(process.stdout.readline()) for _ in range(1 + round_ % 7)]
         process.send_signal(signal.SIGKILL)
         said += [int(line) for line in process.stdout.read().split("\n") if line]
         process.wait()
