@@ -16,7 +16,8 @@ import pytest
 from tests.mof import corpus
 
 from openwmi import mof
-from openwmi.model import ClassDeclaration
+from openwmi.model import ClassDeclaration, Instance
+from openwmi.model.comparing import IGNORE_OBJECT_SOURCE, compare
 from openwmi.model.errors import MofError
 
 TABLE: dict[str, dict[str, Any]] = json.loads(Path(__file__).with_name("corpus.json").read_text())
@@ -45,6 +46,10 @@ def test_what_a_file_declares_survives_printing(path: str) -> None:
         assert text.endswith("};")
         again = list(mof.declarations(text, lambda name: classes.get(name.lower())))
         assert [step.item for step in again] == [item], text
+        if isinstance(item, Instance):
+            (found,) = (step.item for step in again)
+            assert isinstance(found, Instance)
+            assert compare(found, item, IGNORE_OBJECT_SOURCE)
 
 
 @pytest.mark.req("C-43")
