@@ -17,7 +17,9 @@ from openwmi.repository.repository import Repository
 
 # OPENWMI_BENCH_OBJECTS=1000000 measures what DESIGN.md section 7 names; it takes some minutes.
 COUNT = int(os.environ.get("OPENWMI_BENCH_OBJECTS", "50000"))
-MOF = "class Item { [key] string Id; string A; string B; string C; uint64 N; boolean Flag; };"
+MOF = "class Item { [key] string Id; string A; string B; string C; [indexed] uint64 N; boolean Flag; };"
+# An indexed query finds one object in this many.
+GROUPS = 500
 GETS = 2_000
 GROUP = 2_000
 NAMESPACE = "root\\bench"
@@ -26,7 +28,8 @@ NAMESPACE = "root\\bench"
 def instance(class_: Class, number: int) -> Instance:
     """About 1 KiB of values."""
     return Instance(
-        class_.layout, (f"item-{number:09d}-abcdefghijkl", "a" * 300, "b" * 300, "c" * 300, number, True)
+        class_.layout,
+        (f"item-{number:09d}-abcdefghijkl", "a" * 300, "b" * 300, "c" * 300, number % GROUPS, True),
     )
 
 
@@ -35,14 +38,16 @@ def put(repository: Repository, class_: Class, numbers: list[int]) -> None:
         for number in numbers:
             one = instance(class_, number)
             ident = f'.ID="{one.values_[0].upper()}"'
-            repository.put_instance(NAMESPACE, one, root="item", ident=ident, indexed={})
+            repository.put_instance(NAMESPACE, one, root="item", ident=ident, indexed={"N": one.values_[4]})
 
 
 def bare_put(connection: sqlite3.Connection, class_: Class, numbers: list[int]) -> None:
     connection.execute("BEGIN")
     for number in numbers:
         one = instance(class_, number)
-        connection.execute("INSERT INTO bare VALUES (?, ?)", (one.values_[0], dumped(list(one.values_))))
+        connection.execute(
+            "INSERT INTO bare VALUES (?, ?, ?)", (one.values_[0], one.values_[4], dumped(list(one.values_)))
+        )
     connection.execute("COMMIT")
 
 
@@ -54,8 +59,9 @@ def measure() -> list[Line]:
         connection = sqlite3.connect(Path(folder, "bare.db"), isolation_level=None)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("CREATE TABLE bare (id TEXT NOT NULL, body TEXT NOT NULL)")
+        connection.execute("CREATE TABLE bare (id TEXT NOT NULL, n INTEGER, body TEXT NOT NULL)")
         connection.execute("CREATE UNIQUE INDEX bare_id ON bare (id)")
+        connection.execute("CREATE INDEX bare_n ON bare (n)")
         order = list(range(COUNT))
         random.Random(7).shuffle(order)
         for start in range(0, COUNT, GROUP):
@@ -87,6 +93,17 @@ def measure() -> list[Line]:
             }
         )
         puts = ratio(written, "bare", "put")
+        groups = iter(range(10**9))
+
+        def query() -> None:
+            wanted = (("N", next(groups) % GROUPS),)
+            found = list(repository.instances(NAMESPACE, class_, lambda _: None, wanted))
+            assert len(found) >= COUNT // GROUPS
+
+        def bare_query() -> None:
+            connection.execute("SELECT body FROM bare WHERE n = ?", (next(groups) % GROUPS,)).fetchall()
+
+        asked = in_turn({"query": query, "bare": bare_query})
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         repository.store.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         stored = repository.store.rows("SELECT count(*), sum(length(body)) FROM instance")[0]
@@ -97,5 +114,8 @@ def measure() -> list[Line]:
         Note(f"{COUNT:,} objects of about 1 KiB"),
         Budget("a look-up, over the bare SELECT", gets, 0.7, at_least=True),
         Budget("a grouped put, over the bare INSERT", puts, 0.5, at_least=True),
+        Note(
+            f"an indexed query of {COUNT // GROUPS} objects: {ratio(asked, 'bare', 'query'):.2f} of the bare SELECT"
+        ),
         Budget("file size over payload", size, 1.5, at_least=False),
     ]
