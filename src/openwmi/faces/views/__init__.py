@@ -9,7 +9,8 @@ from __future__ import annotations
 from openwmi.faces.views.buffer import Buffer
 from openwmi.faces.views.call_result import CallResult
 from openwmi.faces.views.enumerator import Enumerator
+from openwmi.faces.views.events import in_force
 from openwmi.faces.views.queued import cancel
 from openwmi.faces.views.synchronous import Finished, perform
 
-__all__ = ["Buffer", "CallResult", "Enumerator", "Finished", "cancel", "perform"]
+__all__ = ["Buffer", "CallResult", "Enumerator", "Finished", "cancel", "in_force", "perform"]

@@ -11,7 +11,9 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from openwmi.contract.flags import WBEM_FLAG_FORWARD_ONLY, WBEM_FLAG_RETURN_IMMEDIATELY
+from openwmi.contract.operations import ExecNotificationQuery
 from openwmi.contract.outcome import Outcome
+from openwmi.faces.views.events import in_force
 from openwmi.faces.views.limits import HELD, admitted, counted, seconds, source_flags
 from openwmi.faces.views.queued import Queued
 from openwmi.faces.views.results import ResultSet
@@ -81,7 +83,8 @@ class Enumerator:
     ) -> Enumerator:
         """The synchronous or, with RETURN_IMMEDIATELY, the semisynchronous form of an operation that enumerates.
 
-        Semisynchronous: comes back as soon as the operation is accepted; later failures appear at Next (B11, F11).
+        Semisynchronous: comes back as soon as the operation is accepted; later failures appear at Next (B11, F11). A
+        subscription comes back once it is in force, and raises what is wrong with its query (B86).
         Synchronous: collects everything first and raises the operation's failure (B10).
         """
         semisync = bool(flags & WBEM_FLAG_RETURN_IMMEDIATELY)
@@ -90,11 +93,12 @@ class Enumerator:
         self = cls(results, services.caller, services.loop)
         call = await services.start(operation, results, source, context)
         results.attach(call)
-        if semisync:
+        subscribes = isinstance(operation, ExecNotificationQuery)
+        if semisync and not subscribes:
             self.changed()
             return self
         try:
-            await call
+            await (in_force(call) if subscribes else call)
         except asyncio.CancelledError:
             await self.release()
             raise

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from openwmi.contract.operations import ExecNotificationQuery
 from openwmi.faces.views.buffer import Buffer
+from openwmi.faces.views.limits import BASELINE_PATIENCE
 from openwmi.model.errors import error
 from openwmi.model.status import WBEM_E_QUEUE_OVERFLOW
 
@@ -13,9 +15,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from openwmi.contract.context import Context
+    from openwmi.contract.services import Call
     from openwmi.faces.session import Session
     from openwmi.model.batches import Batch
     from openwmi.model.instances import Instance
+
+
+async def in_force(call: Call) -> None:
+    """Wait until a subscription is in force or has failed, but no longer than BASELINE_PATIENCE: a provider that hangs
+    over its baseline does not hold up a caller who asked not to wait."""
+    try:
+        await asyncio.wait_for(call.begun(), BASELINE_PATIENCE)
+    except TimeoutError:
+        pass
 
 
 class EventBuffer(Buffer):

@@ -19,6 +19,9 @@ WINDOW: Final = 1000
 HELD: Final = 1_000_000
 # Seconds one callback of a sink may take (C7).
 SINK_PATIENCE: Final = 30.0
+# Seconds that a call which does not wait for results waits for a subscription to get its baseline (B88): what the
+# program does next is heard then.
+BASELINE_PATIENCE: Final = 1.0
 
 # How an operation ends whose result is larger than may be held.
 OVERFULL: Final = Outcome(WBEM_E_QUOTA_VIOLATION)
