@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 # How much of the log is kept. A process that is further behind than that drops all it has cached.
 KEPT_CHANGES: Final = 10_000
 PRUNE_EVERY: Final = 1_000
+# Rows read at a time by an enumeration.
+PORTION: Final = 256
 # Types whose values JSON holds as they are.
 _SIMPLE: Final = frozenset((str, int, float, bool, type(None)))
 
@@ -254,21 +256,14 @@ class Repository:
         Read in portions by row number, so that a long enumeration holds no transaction and sees each row once.
         """
         number, key = self._namespace(namespace), class_.name.lower()
-        text = "SELECT id, shape, body, defaults, extras FROM instance WHERE namespace = ? AND class = ? AND id > ?"
-        parameters: list[Any] = []
-        for name, value in conditions:
-            text += (
-                " AND id IN (SELECT instance FROM value WHERE namespace = ? AND class = ? AND property = ?"
-                " AND value = ?)"
-            )
-            parameters += [number, key, name.lower(), folded(value)]
+        text, parameters = _instances_query(number, key, conditions)
         last = 0
         while True:
-            rows = self.store.rows(f"{text} ORDER BY id LIMIT 256", (number, key, last, *parameters))
+            rows = self.store.rows(text, (*parameters, last))
             for row_id, *row in rows:
                 last = row_id
                 yield self._instance(class_, find, *row)
-            if len(rows) < 256:
+            if len(rows) < PORTION:
                 return
 
     def declared(self, stored: str) -> ClassDeclaration:
@@ -361,6 +356,41 @@ class Repository:
         """The sequence number of the newest entry."""
         ((last,),) = self.store.rows("SELECT coalesce(max(sequence), 0) FROM change")
         return int(last)
+
+
+def _instances_query(
+    namespace: int, class_: str, conditions: Sequence[tuple[str, Any]]
+) -> tuple[str, list[Any]]:
+    """The statement that reads a portion of the instances of a class, and its parameters but for the last row read.
+
+    With conditions the index leads: CROSS JOIN keeps SQLite from scanning the class instead.
+    """
+    if not conditions:
+        return (
+            (
+                "SELECT id, shape, body, defaults, extras FROM instance WHERE namespace = ? AND class = ? AND id > ?"
+                f" ORDER BY id LIMIT {PORTION}"
+            ),
+            [namespace, class_],
+        )
+    parameters: list[Any] = []
+    tables, tests = [], []
+    for position, (name, value) in enumerate(conditions):
+        table = f"v{position}"
+        tables.append(f"value AS {table}")
+        tests.append(
+            f"{table}.namespace = ? AND {table}.class = ? AND {table}.property = ? AND {table}.value = ?"
+            + (f" AND {table}.instance = v0.instance" if position else "")
+        )
+        parameters += [namespace, class_, name.lower(), folded(value)]
+    return (
+        (
+            f"SELECT i.id, i.shape, i.body, i.defaults, i.extras FROM {' CROSS JOIN '.join(tables)}"
+            f" CROSS JOIN instance AS i ON i.id = v0.instance WHERE {' AND '.join(tests)}"
+            f" AND v0.instance > ? ORDER BY v0.instance LIMIT {PORTION}"
+        ),
+        parameters,
+    )
 
 
 def folded(value: Any) -> Any:

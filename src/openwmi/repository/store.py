@@ -69,7 +69,7 @@ CREATE TABLE value (
     value BLOB,
     instance INTEGER NOT NULL REFERENCES instance (id) ON DELETE CASCADE
 );
-CREATE INDEX value_lookup ON value (namespace, class, property, value);
+CREATE INDEX value_lookup ON value (namespace, class, property, value, instance);
 CREATE INDEX value_instance ON value (instance);
 CREATE TABLE change (
     sequence INTEGER PRIMARY KEY AUTOINCREMENT,

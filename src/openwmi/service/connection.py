@@ -141,6 +141,10 @@ class Connection:
             )
         return await self._service.connect(f"{self.namespace}\\{namespace}", self.caller)
 
+    async def sibling(self, namespace: str) -> Connection:
+        """Log on to any namespace of this host as the same caller; what OpenNamespace does not reach (A38)."""
+        return await self._service.connect(namespace, self.caller)
+
     async def event_sink(self) -> EventSink:
         """QueryObjectSink: a sink that takes extrinsic events for this namespace (B98, B99)."""
         self._check_namespace()
