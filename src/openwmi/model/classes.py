@@ -28,7 +28,8 @@ class Class:
     """A class with everything it inherits. Immutable; made by :func:`derive`, or by a decoder from its parts.
 
     derivation: names of its ancestors, parent first; dynasty: the topmost one, or its own name; properties and
-    methods: by lower-case name, of the base class first, then as declared; keys: declared names of the key properties.
+    methods: by lower-case name, of the base class first, then as declared; keys: declared names of the key properties;
+    key_root: the ancestor, or the class itself, from which on there are keys, or one instance only.
     """
 
     __slots__ = (
@@ -37,6 +38,7 @@ class Class:
         "_passed_on",
         "derivation",
         "dynasty",
+        "key_root",
         "keys",
         "methods",
         "name",
@@ -72,6 +74,7 @@ class Class:
         self.keys = (
             keys if keys is not None else tuple([one.name for one in self.properties.values() if one.is_key])
         )
+        self.key_root = name  # openwmi.model.inheritance knows better
         self.namespace = namespace
         self.server = server
         self._declaration = declaration
@@ -170,7 +173,7 @@ class Class:
         """The same class in another place."""
         if namespace == self.namespace and server == self.server:
             return self
-        return Class(
+        twin = Class(
             self.name,
             self.superclass,
             self.derivation,
@@ -183,6 +186,8 @@ class Class:
             server,
             self._declaration,
         )
+        twin.key_root = self.key_root
+        return twin
 
     def system_(self, name: str) -> Any:
         """A system property, raw (A-140). KeyError when there is none of that name."""

@@ -80,6 +80,8 @@ def resolve(
     )
     _check_keys(class_, parent)
     _check_kind(class_, parent)
+    if parent is not None and (parent.keys or parent.is_singleton):
+        class_.key_root = parent.key_root
     return class_
 
 

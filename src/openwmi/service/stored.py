@@ -48,10 +48,7 @@ class StoredClasses:
 
 def root_of(class_: Class) -> str:
     """The class whose keys name the instances of `class_`: siblings below it share one key space (A-093)."""
-    if not class_.keys:
-        return class_.dynasty.lower() if class_.is_singleton else class_.name.lower()
-    first = class_.property(class_.keys[0])
-    return (first.origin if first is not None and first.origin else class_.name).lower()
+    return class_.key_root.lower()
 
 
 def ident_of(class_: Class, keys: Mapping[str, Any]) -> str | None:
