@@ -144,7 +144,7 @@ class Host:
         def sources(path: str) -> Iterable[ClassSource]:
             return (shipped,) if path == DEFAULT_NAMESPACE else ()
 
-        self.providers = Providers(_shipped_provider)
+        self.providers = Providers(_shipped_provider, announced=_announced)
         self.repository = SharedRepository(store)
         self.namespaces = Namespaces(
             server_name(), self.providers, self.repository, sources=sources, system=SystemClasses()
@@ -202,7 +202,9 @@ class Host:
             portal.stop()
 
 
-def _shipped_provider(name: str) -> object | None:
+def _shipped_provider(name: str, namespace: str) -> object | None:
+    if namespace.lower() != DEFAULT_NAMESPACE:
+        return None
     from openwmi import providers
 
     return providers.provider(name)
@@ -210,7 +212,14 @@ def _shipped_provider(name: str) -> object | None:
 
 _hosts: dict[str, Host] = {}
 _provided: list[tuple[str, ClassDeclaration, object]] = []
+_announced: set[str] = set()
 _lock = threading.Lock()
+
+
+def announce(module: str) -> None:
+    """Let registrations in the repository name classes of a module, or of the modules of a package (F-01). Without
+    this, an entry point or OPENWMI_PROVIDER_MODULES no code is imported on the word of a registration."""
+    _announced.add(module)
 
 
 def store_file(repository: str | None) -> str:

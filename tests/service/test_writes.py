@@ -341,7 +341,8 @@ def test_dynamic_classes_are_written_through_their_provider(
     testing.provide("root\\cimv2", f"class {name} {{ [key] string K; sint32 V; }};", instances=list)
     assert save(running, name, K="a") == s.WBEM_E_PROVIDER_NOT_CAPABLE
     assert running.status(ops.DeleteInstance(f'{name}="a"')) == s.WBEM_E_PROVIDER_NOT_CAPABLE
-    provider = running.host.providers.of(stored_class(running, name)).provider
+    space = running.host.namespaces.named("root\\cimv2")
+    provider: Any = space.providers.of(stored_class(running, name)).provider
     seen: list[Any] = []
     provider.put = lambda request, instance, flags: seen.append((instance.K, flags))
     provider.delete = lambda request, keys: seen.append(keys)

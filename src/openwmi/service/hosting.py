@@ -1,8 +1,13 @@
-"""Where providers run: found by the name in a class's Provider qualifier, each with its own bounded set of threads."""
+"""Where providers run: found by the name in a class's Provider qualifier, each with its own bounded set of threads.
+
+Three kinds: those that come with the service, those that a program registers with it while it runs, and those that the
+repository of a namespace registers (service/registered). Of the same name, the program's wins, then the service's own.
+"""
 
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 from openwmi.model.errors import error
@@ -12,7 +17,22 @@ from openwmi.threads import Threads
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from openwmi.contract.provider import Initialization
     from openwmi.model.classes import Class
+    from openwmi.repository.repository import Change
+    from openwmi.service.namespaces import Namespace
+    from openwmi.service.registered.provider import RegisteredProvider
+    from openwmi.service.registered.registration import Registration
+
+
+# The roles that another method of the contract plays.
+_METHODS = {"query": "instances"}
+
+
+def is_registration(change: Change) -> bool:
+    """Whether a change of the repository concerns a __Win32Provider instance or a registration."""
+    root = (change.path or "").partition("|")[0]
+    return root.startswith("__") and root.endswith(("provider", "providerregistration"))
 
 
 class HostedProvider:
@@ -27,33 +47,90 @@ class HostedProvider:
         self.blocking: bool = getattr(provider, "blocking", True)
 
     def role(self, name: str) -> Callable[..., Any] | None:
-        """A method of the provider's contract, or None when it lacks it (F-20)."""
-        return getattr(self.provider, name, None)
+        """The function that plays a role: a method of the provider's contract, "instances" for "query" too; None when
+        it lacks it (F-20)."""
+        return getattr(self.provider, _METHODS.get(name, name), None)
 
 
 class Providers:
-    """All providers of a service. `load(name)` makes one that is asked for the first time, or gives None."""
+    """All providers of a service.
 
-    __slots__ = ("_hosted", "_load", "_lock", "thread_limit")
+    load(name, namespace): makes one of the service's own that is asked for the first time, or gives None.
+    announced: packages and modules that registrations may name (registered.code). now(): seconds, monotonic.
+    """
+
+    __slots__ = ("_hosted", "_load", "_lock", "_serialized", "announced", "now", "thread_limit")
 
     def __init__(
-        self, load: Callable[[str], object | None] = lambda name: None, *, thread_limit: int = 256
+        self,
+        load: Callable[[str, str], object | None] = lambda name, namespace: None,
+        *,
+        announced: set[str] | None = None,
+        thread_limit: int = 256,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._load = load
         self._hosted: dict[str, HostedProvider] = {}
         self._lock = threading.Lock()
+        self._serialized: dict[str, threading.Lock] = {}
+        self.announced = announced if announced is not None else set()
         self.thread_limit = thread_limit
+        self.now = now
 
     def register(self, provider: Any) -> HostedProvider:
-        """Make a provider known under its name, replacing one of the same name."""
+        """Make a provider known under its name in every namespace, replacing one of the same name."""
         hosted = HostedProvider(provider, self.thread_limit)
         self._hosted[hosted.name.lower()] = hosted
         return hosted
 
+    def find(self, name: str, namespace: str) -> HostedProvider | None:
+        """A provider that a program registered, or that the service brings for a namespace."""
+        hosted = self._hosted.get(name.lower())
+        if hosted is not None:
+            return hosted
+        key = f"{namespace}|{name}".lower()
+        hosted = self._hosted.get(key)
+        if hosted is None:
+            with self._lock:
+                hosted = self._hosted.get(key)
+                if hosted is None and (provider := self._load(name, namespace)) is not None:
+                    hosted = self._hosted[key] = HostedProvider(provider, self.thread_limit)
+        return hosted
+
+    def registered(self, registration: Registration) -> RegisteredProvider:
+        """What runs the provider of a registration."""
+        from openwmi.service.registered.provider import RegisteredProvider
+
+        with self._lock:
+            serialized = self._serialized.setdefault(registration.code, threading.Lock())
+        return RegisteredProvider(
+            registration, self._make, thread_limit=self.thread_limit, now=self.now, serialized=serialized
+        )
+
+    def _make(self, registration: Registration, initialization: Initialization) -> Any:
+        """The object behind a registration, or its stand-in for one in a host process."""
+        from openwmi.service.registered import code
+
+        code.check_announced(registration.module, registration.class_name, self.announced)
+        return code.initialized(code.load(registration.module, registration.class_name), initialization)
+
+
+class NamespaceProviders:
+    """The providers of one namespace (F-01)."""
+
+    __slots__ = ("_checked", "_lock", "_providers", "_registered", "_space")
+
+    def __init__(self, space: Namespace, providers: Providers) -> None:
+        self._space = space
+        self._providers = providers
+        self._registered: dict[str, RegisteredProvider] = {}
+        self._checked: set[str] = set()  # those whose registration has not changed since it was read
+        self._lock = threading.Lock()
+
     def of(self, class_: Class) -> HostedProvider:
         """The provider of a dynamic class; PROVIDER_NOT_FOUND when nobody registered it (B47, F-02)."""
         name = class_.provider
-        hosted = self._find(name) if name else None
+        hosted = self.named(name) if name else None
         if hosted is None:
             raise error(
                 WBEM_E_PROVIDER_NOT_FOUND,
@@ -62,12 +139,56 @@ class Providers:
             )
         return hosted
 
-    def _find(self, name: str) -> HostedProvider | None:
+    def named(self, name: str) -> HostedProvider | None:
+        """The provider of that name, or None; the codes of F-02 when it is registered but cannot be used."""
+        return self._providers.find(name, self._space.path) or self._of_repository(name)
+
+    def changed(self) -> None:
+        """Something about the registrations of this namespace has changed: they are read again when needed."""
+        self._checked.clear()
+
+    def retire(self) -> None:
+        """Release every registered provider; the namespace is gone."""
+        self.changed()
+        with self._lock:
+            gone = list(self._registered.values())
+            self._registered.clear()
+        for one in gone:
+            one.retire()
+
+    def sweep(self, before: float) -> int:
+        """Release what has been idle since a moment (F-07); how many objects are left."""
+        known = list(self._registered.values())
+        for one in known:
+            one.sweep(before)
+        return sum(one.loaded for one in known)
+
+    def _of_repository(self, name: str) -> RegisteredProvider | None:
         key = name.lower()
-        hosted = self._hosted.get(key)
-        if hosted is None:
-            with self._lock:
-                hosted = self._hosted.get(key)
-                if hosted is None and (provider := self._load(name)) is not None:
-                    hosted = self.register(provider)
-        return hosted
+        if key in self._checked:
+            found = self._registered.get(key)
+            if found is not None:
+                return found
+        if self._space.namespaces.repository.existing is None:
+            return None
+        from openwmi.service.registered.registration import read_registration
+
+        self._checked.add(key)  # before reading: a change during it is then noticed
+        try:
+            registration = read_registration(self._space, name)
+        except BaseException:
+            self._replace(key, None)
+            raise
+        found = self._registered.get(key)
+        if registration is None or found is None or found.registration != registration:
+            found = self._providers.registered(registration) if registration is not None else None
+            self._replace(key, found)
+        return found
+
+    def _replace(self, key: str, new: RegisteredProvider | None) -> None:
+        with self._lock:
+            old = self._registered.pop(key, None)
+            if new is not None:
+                self._registered[key] = new
+        if old is not None:
+            old.retire()

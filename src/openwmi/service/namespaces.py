@@ -12,6 +12,7 @@ from openwmi.model.status import (
     WBEM_E_INVALID_OPERATION,
     WBEM_E_QUOTA_VIOLATION,
 )
+from openwmi.service.hosting import NamespaceProviders, is_registration
 from openwmi.service.schema import DeclaredClasses, Schema
 from openwmi.service.stored import StoredClasses, ident_of, index_value, is_indexed, root_of
 
@@ -61,7 +62,7 @@ class Namespace:
     ) -> None:
         self.path = path
         self.namespaces = namespaces
-        self.providers = providers
+        self.providers = NamespaceProviders(self, providers)
         self.provided = DeclaredClasses()
         self.stored = StoredClasses(namespaces.repository, path)
         self.schema = Schema(path, namespaces.server, (self.provided, self.stored, *sources), system)
@@ -203,7 +204,9 @@ class Namespaces:
     def _remove(self, path: str) -> None:
         prefix = path.lower() + "\\"
         for key in [key for key in self._spaces if f"{key}\\".startswith(prefix)]:
-            self._spaces.pop(key, None)
+            gone = self._spaces.pop(key, None)
+            if gone is not None:
+                gone.providers.retire()
 
     def _on_change(self, change: Change) -> None:
         if change.kind == "namespace+":
@@ -215,8 +218,13 @@ class Namespaces:
             for each in list(self._spaces.values()):
                 each.stored.changed()
                 each.schema.forget_all()
+                each.providers.changed()
         elif change.kind.startswith("class"):
             space = self._spaces.get(change.namespace.lower())
             if space is not None:
                 space.stored.changed()
                 space.schema.forget(change.class_name)
+        elif is_registration(change):
+            space = self._spaces.get(change.namespace.lower())
+            if space is not None:
+                space.providers.changed()

@@ -1,0 +1,122 @@
+"""Providers for registrations to name. What they note down, `LOG` keeps: one list per process."""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import Any
+
+from openwmi.contract.provider import Initialization, Request
+from openwmi.model.errors import error
+from openwmi.model.status import WBEM_E_ACCESS_DENIED
+
+LOG: list[tuple[Any, ...]] = []
+GATE = threading.Event()
+NOT_A_CLASS = 7
+
+
+class Things:
+    """Numbered things, all roles: Number (key), Name, Owner (what the object was initialized with), Pid."""
+
+    def __init__(self) -> None:
+        self.items: dict[int, str] = {number: f"thing {number}" for number in range(5)}
+        self.initialization: Initialization | None = None
+
+    def initialize(self, initialization: Initialization) -> None:
+        LOG.append(("initialize", initialization))
+        self.initialization = initialization
+
+    def close(self) -> None:
+        LOG.append(("close", self.initialization))
+
+    def row(self, request: Request, number: int) -> tuple[Any, ...]:
+        values = {
+            "Number": number,
+            "Name": self.items[number],
+            "Owner": str(self.initialization),
+            "Pid": os.getpid(),
+            "Values": (number, number + 1),
+        }
+        return tuple(values.get(name) for name in request.columns)
+
+    def instances(self, request: Request) -> Any:
+        LOG.append(("instances", [tuple(one) for one in request.conditions]))
+        for number in sorted(self.items):
+            yield self.row(request, number)
+
+    def instance(self, request: Request, keys: Any) -> Any:
+        LOG.append(("instance", dict(keys)))
+        return self.row(request, keys["Number"]) if keys["Number"] in self.items else None
+
+    def put(self, request: Request, instance: Any, flags: int) -> None:
+        self.items[instance.raw_("Number")] = instance.raw_("Name")
+
+    def delete(self, request: Request, keys: Any) -> None:
+        del self.items[keys["Number"]]
+
+    def method(self, request: Request, method: str, keys: Any, params: Any) -> dict[str, Any]:
+        return {"ReturnValue": 0, "Reply": f"{method} {params['Text']} {keys}"}
+
+
+class OnlyInstances:
+    """Enumerates and nothing else, whatever its registration says."""
+
+    def instances(self, request: Request) -> Any:
+        return [tuple(7 if name == "Number" else None for name in request.columns)]
+
+
+class Asynchronous:
+    """All of it as coroutines."""
+
+    async def instances(self, request: Request) -> Any:
+        for number in range(3):
+            yield tuple(number if name == "Number" else None for name in request.columns)
+
+    async def instance(self, request: Request, keys: Any) -> Any:
+        return tuple(keys.get(name) for name in request.columns)
+
+
+class Unready:
+    def __init__(self) -> None:
+        raise RuntimeError("not today")
+
+
+class Stuck:
+    """Does not answer before GATE is set."""
+
+    def instances(self, request: Request) -> Any:
+        yield tuple(1 if name == "Number" else None for name in request.columns)
+        GATE.wait(60)
+
+    def instance(self, request: Request, keys: Any) -> Any:
+        GATE.wait(60)
+
+
+class StuckAsynchronously:
+    async def instances(self, request: Request) -> Any:
+        import asyncio
+
+        yield tuple(1 if name == "Number" else None for name in request.columns)
+        await asyncio.sleep(60)
+
+    async def instance(self, request: Request, keys: Any) -> Any:
+        import asyncio
+
+        await asyncio.sleep(60)
+
+
+class SlowStart:
+    def initialize(self, initialization: Initialization) -> None:
+        GATE.wait(60)
+
+
+class Refusing:
+    def instances(self, request: Request) -> Any:
+        raise error(WBEM_E_ACCESS_DENIED, "not for you")
+        yield
+
+
+class Failing:
+    def instances(self, request: Request) -> Any:
+        yield tuple(1 if name == "Number" else None for name in request.columns)
+        raise ValueError("broken")
