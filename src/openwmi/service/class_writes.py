@@ -11,6 +11,7 @@ from openwmi.model.names import check_class_name
 from openwmi.model.qualifiers import AMENDED, NOT_OVERRIDABLE, TO_INSTANCE, TO_SUBCLASS, QualifierSet
 from openwmi.model.status import (
     WBEM_E_ALREADY_EXISTS,
+    WBEM_E_AMENDED_OBJECT,
     WBEM_E_CANNOT_BE_KEY,
     WBEM_E_CANNOT_CHANGE_INDEX_INHERITANCE,
     WBEM_E_CANNOT_CHANGE_KEY_INHERITANCE,
@@ -28,6 +29,7 @@ from openwmi.model.status import (
     WBEM_E_UPDATE_PROPAGATED_METHOD,
     WBEM_E_UPDATE_TYPE_MISMATCH,
 )
+from openwmi.service.localisation import amended_names
 
 if TYPE_CHECKING:
     from openwmi.service.namespaces import Namespace
@@ -72,7 +74,7 @@ def put_class(space: Namespace, given: object, flags: int) -> str:
             return given.name
         if flags & f.WBEM_FLAG_CREATE_ONLY:
             raise error(WBEM_E_ALREADY_EXISTS, f"class {existing.name} exists already", parameter=given.name)
-        _update(space, existing, declaration, parent, flags)
+        _update(space, existing, given, parent, flags)
         return existing.name
 
 
@@ -106,11 +108,13 @@ def _store(space: Namespace, declaration: ClassDeclaration) -> None:
     space.namespaces.repository.opened().put_class(space.path, declaration)
 
 
-def _update(
-    space: Namespace, existing: Class, declaration: ClassDeclaration, parent: Class | None, flags: int
-) -> None:
-    before = existing.declaration
-    if flags & f.WBEM_FLAG_USE_AMENDED_QUALIFIERS:
+def _update(space: Namespace, existing: Class, given: Class, parent: Class | None, flags: int) -> None:
+    before, declaration = existing.declaration, given.declaration
+    if not flags & f.WBEM_FLAG_USE_AMENDED_QUALIFIERS:
+        if amended_names(given) - amended_names(existing):
+            message = f"{existing.name} carries translated text: put it with WBEM_FLAG_USE_AMENDED_QUALIFIERS"
+            raise error(WBEM_E_AMENDED_OBJECT, message, parameter=existing.name)
+    else:
         declaration = _neutral(declaration)  # B42: the localised text belongs to the amendment
     if (before.superclass or "").lower() != (declaration.superclass or "").lower():
         message = f"{existing.name}: a class cannot move under another superclass; delete it first"

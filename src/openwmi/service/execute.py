@@ -25,6 +25,7 @@ from openwmi.service.class_writes import delete_class, put_class
 from openwmi.service.faults import provider_fault
 from openwmi.service.feed import PLANNER, Segment, objects
 from openwmi.service.instance_writes import delete_instance, put_instance
+from openwmi.service.localisation import translated
 from openwmi.service.locate import instance_segment, looked_up
 from openwmi.service.methods import method_segment
 
@@ -67,10 +68,11 @@ def _classes(execution: Execution, operation: ops.CreateClassEnum) -> Iterator[S
     schema = execution.space.schema
     shallow = bool(execution.flags & f.WBEM_FLAG_SHALLOW)
     if not operation.superclass:
-        yield objects(schema.children(None) if shallow else schema.classes())
-        return
-    above = schema.class_named(operation.superclass)
-    yield objects(schema.children(above.name) if shallow else schema.subclasses(above.name))
+        found = schema.children(None) if shallow else schema.classes()
+    else:
+        above = schema.class_named(operation.superclass)
+        found = schema.children(above.name) if shallow else schema.subclasses(above.name)
+    yield objects(translated(execution, found))
 
 
 def _instances(execution: Execution, operation: ops.CreateInstanceEnum) -> Iterator[Segment]:
@@ -91,7 +93,7 @@ def _query(execution: Execution, operation: ops.ExecQuery) -> Iterator[Segment]:
     query = wql.parse(operation.query)
     if isinstance(query, wql.SchemaSelect):
         wanted = wql.schema_filter(query, space.schema)
-        yield objects(class_ for class_ in space.schema.classes() if wanted(class_))
+        yield objects(translated(execution, (class_ for class_ in space.schema.classes() if wanted(class_))))
         return
     if not isinstance(query, wql.Select):
         from openwmi.service.associations import association_segments

@@ -18,6 +18,7 @@ from openwmi.model.status import (
 from openwmi.model.values import coerce
 from openwmi.service.faults import provider_fault
 from openwmi.service.feed import PLANNER, Segment, objects
+from openwmi.service.localisation import translated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -120,7 +121,7 @@ def instance_segment(execution: Execution, text: str | None) -> Iterator[Segment
         return
     path = checked_path(space, text)
     if not path.is_instance:
-        yield objects((class_of(space, path, text),))
+        yield objects(translated(execution, (class_of(space, path, text),)))
         return
     target = target_of(space, path, text)
     found: list[Instance] = []
