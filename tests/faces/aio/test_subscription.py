@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
+import tracemalloc
 from typing import Any
 
 import pytest
-from tests.faces.support import SECONDS
+from tests.faces.support import NAMESPACE, SECONDS, World
 
 import openwmi
 from openwmi import errors
@@ -162,3 +164,87 @@ async def test_giving_up_the_waiting_loses_nothing() -> None:
                     await anext(aiter(events))
             await alarm.ring(5)
             assert await some(events, 1) == [5]
+
+
+def appears(world: World) -> str:
+    return f"SELECT * FROM __InstanceCreationEvent WITHIN 0.1 WHERE TargetInstance ISA '{world.name}'"
+
+
+@pytest.mark.req("calls:B88", "E-20")
+async def test_opened_means_that_nothing_more_is_missed(world: World) -> None:
+    numbers = [1]
+    world.serve(lambda: ({"N": n} for n in list(numbers)))
+    async with openwmi.connect(NAMESPACE) as wmi:
+        for n in (2, 3):
+            async with wmi.subscribe(appears(world)) as events:
+                numbers.append(n)
+                event = await events.next(SECONDS)
+                assert event is not None
+                assert event.TargetInstance.N == n
+
+
+async def test_opening_waits_for_the_timeout_of_the_connection_and_no_longer(world: World) -> None:
+    world.serve(world.blocked)
+    async with openwmi.connect(NAMESPACE, timeout=0.05) as wmi:
+        with pytest.raises(errors.TimedOut):
+            async with wmi.subscribe(appears(world)):
+                pass
+        exchange = wmi.services._service.exchange  # type: ignore[attr-defined]
+        while exchange.count:
+            await asyncio.sleep(0.001)
+
+
+async def test_waiting_for_the_next_event_may_have_a_limit() -> None:
+    async with openwmi.connect(repository=":memory:") as wmi:
+        alarm = await Alarm.made(wmi)
+        async with wmi.subscribe(alarm.query) as events:
+            assert await events.next(0) is None
+            assert await events.next(0.005) is None
+            await alarm.ring(1)
+            event = await events.next(0)
+            assert event is not None
+            assert event.N == 1
+            waiting = asyncio.ensure_future(events.next(SECONDS))
+            await asyncio.sleep(0)
+            await alarm.ring(2)
+            assert (await waiting).N == 2  # type: ignore[union-attr]
+        with pytest.raises(errors.CallCancelled):
+            await events.next(SECONDS)
+
+
+async def test_events_keep_their_order_under_a_flood() -> None:
+    async with openwmi.connect(repository=":memory:") as wmi:
+        alarm = await Alarm.made(wmi)
+        async with wmi.subscribe(alarm.query, max_queue=5000, overflow="error") as events:
+            for start in range(0, 5000, 250):
+                await alarm.ring(*range(start, start + 250))
+            assert await some(events, 5000) == list(range(5000))
+
+
+@pytest.mark.slow
+async def test_an_idle_subscription_costs_little() -> None:
+    count = 2000
+    async with openwmi.connect(repository=":memory:") as wmi:
+        alarm = await Alarm.made(wmi)
+        settings = wmi.services._service.settings  # type: ignore[attr-defined]
+        settings.subscriptions = settings.subscriptions_per_user = 2 * count
+        opened = []
+
+        async def more(number: int) -> None:
+            for _ in range(number):
+                opened.append(await wmi.subscribe(alarm.query).__aenter__())
+
+        await more(10)
+        gc.collect()
+        tracemalloc.start(1)
+        try:
+            before = tracemalloc.get_traced_memory()[0]
+            await more(count)
+            gc.collect()
+            each = (tracemalloc.get_traced_memory()[0] - before) / count
+        finally:
+            tracemalloc.stop()
+        assert each <= 4096
+        await alarm.ring(1)
+        for events in (opened[0], opened[-1]):
+            assert await some(events, 1) == [1]

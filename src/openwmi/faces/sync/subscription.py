@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from openwmi.faces.options import chosen
@@ -22,10 +23,11 @@ if TYPE_CHECKING:
 
 
 class Subscription:
-    """A subscription, open between `with` and its end; events are read with `for`, which ends only with
-    the subscription: with a failure, or CallCancelled when the connection is closed.
+    """A subscription, in force between `with` and its end; events are read with `for`, which ends only with
+    the subscription: with a failure, or CallCancelled when it or the connection is closed.
 
-    timeout: how long the service may take to accept it, in seconds. Waiting for an event has no limit.
+    timeout: how long the service may take to bring it into force, in seconds: with polling that takes one reading of
+    the class. Waiting for an event has no limit.
     """
 
     def __init__(
@@ -59,7 +61,7 @@ class Subscription:
         return 0 if self._buffer is None else self._buffer.lost
 
     def __enter__(self) -> Subscription:
-        """Subscribe; raises what the service finds wrong with the query."""
+        """Subscribe: whatever happens after this is heard. Raises what the service finds wrong with the query."""
         self._gate = Gate()
         self._buffer = buffer = EventBuffer(
             self._session, self.query, self._context, wake=self._gate.wake, **self._options
@@ -89,6 +91,15 @@ class Subscription:
 
     def __next__(self) -> Instance:
         """The next event, whenever it comes. Giving up the waiting loses nothing."""
+        event = self._next(None)
+        assert event is not None  # what waits without end does not come back without
+        return event
+
+    def next(self, timeout: float) -> Instance | None:
+        """The next event, or None when none has come within `timeout` seconds."""
+        return self._next(monotonic() + timeout)
+
+    def _next(self, until: float | None) -> Instance | None:
         gate, buffer = self._gate, self._buffer
         if gate is None or buffer is None:
             raise error(WBEM_E_INVALID_OPERATION, "a subscription is opened with `with`")
@@ -100,7 +111,9 @@ class Subscription:
             if ended:
                 self._check()
                 raise StopIteration
-            gate.wait(None)
+            left = None if until is None else until - monotonic()
+            if (left is not None and left <= 0) or not gate.wait(left):
+                return buffer.read()
 
     def _check(self) -> None:
         """Raise the failure of the subscription, where there is one."""
