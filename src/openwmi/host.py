@@ -147,7 +147,12 @@ class Host:
         self.providers = Providers(_shipped_provider, announced=_announced)
         self.repository = SharedRepository(store)
         self.namespaces = Namespaces(
-            server_name(), self.providers, self.repository, sources=sources, system=SystemClasses()
+            server_name(),
+            self.providers,
+            self.repository,
+            sources=sources,
+            system=SystemClasses(),
+            identification=self._identification,
         )
         self.caller = owner()
         self._service: Service | None = None
@@ -173,11 +178,27 @@ class Host:
         with self._lock:
             if self._service is None:
                 from openwmi.service.core import Service
+                from openwmi.service.limits import apply
                 from openwmi.service.portal import Portal
 
                 self._portal = Portal()
                 self._service = Service(self._portal.loop, self.namespaces)
+                apply(self.namespaces, self._service.settings)
             return self._service
+
+    def _identification(self) -> dict[str, object]:
+        """What __CIMOMIdentification says. Its moment of setup is that of the store, NULL where there is none."""
+        from openwmi import __version__
+
+        store = self.repository.existing
+        made = store.store.setting("created") if store is not None else None
+        folder = None if self.repository.path == MEMORY else os.path.dirname(self.repository.path)
+        return {
+            "VersionUsedToCreateDB": __version__,
+            "VersionCurrentlyRunning": __version__,
+            "WorkingDirectory": folder,
+            "SetupDateTime": made,
+        }
 
     async def services(
         self, namespace: str = DEFAULT_NAMESPACE, caller: Caller | None = None, locale: str | None = None

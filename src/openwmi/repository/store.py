@@ -195,6 +195,9 @@ class Store:
                     for statement in _TABLES.split(";\n"):
                         connection.execute(statement)
                     connection.execute("INSERT INTO setting VALUES ('format', ?)", (str(FORMAT),))
+                    connection.execute(
+                        "INSERT INTO setting VALUES ('created', strftime('%Y%m%d%H%M%S.000000+000', 'now'))"
+                    )
             if self.path != MEMORY:
                 os.chmod(self.path, 0o600)
         ((version,),) = self.rows("SELECT value FROM setting WHERE name = 'format'") or [("?",)]

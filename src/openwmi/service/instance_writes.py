@@ -11,6 +11,7 @@ from openwmi.model.cimtypes import CimType
 from openwmi.model.errors import WbemError, error
 from openwmi.model.instances import Instance
 from openwmi.model.status import (
+    WBEM_E_ACCESS_DENIED,
     WBEM_E_ALREADY_EXISTS,
     WBEM_E_ILLEGAL_NULL,
     WBEM_E_INVALID_CLASS,
@@ -23,9 +24,11 @@ from openwmi.model.status import (
     WBEM_E_NO_KEY,
     WBEM_E_NOT_FOUND,
     WBEM_E_PROVIDER_NOT_CAPABLE,
+    WBEM_E_READ_ONLY,
 )
 from openwmi.model.values import coerce
 from openwmi.service.faults import provider_fault
+from openwmi.service.limits import IDENTIFICATION
 from openwmi.service.locate import checked_path, target_of
 from openwmi.service.stored import ident_of, indexed_values, keys_of, root_of
 
@@ -54,12 +57,35 @@ def put_instance(execution: Execution, given: object) -> str:
         )
     if class_.is_abstract or class_.qualifiers.truth("amendment"):
         raise error(WBEM_E_INVALID_OPERATION, f"class {class_.name} has no instances", parameter=class_.name)
+    _check_right(execution, class_)
     instance = _fitted(class_, given)
     if class_.is_dynamic:
         return _put_dynamic(execution, class_, instance)
     if class_.name.lower() == NAMESPACE_CLASS:
         return _put_namespace(space, instance, execution.flags)
     return _put_static(space, class_, instance, execution.flags, execution.context)
+
+
+def _check_right(execution: Execution, class_: Class) -> None:
+    """Instances of system classes take full write access, registrations of providers among them (A-321)."""
+    line = (class_.name, *class_.derivation)
+    right = (
+        f.WBEM_WRITE_PROVIDER
+        if class_.is_dynamic
+        else f.WBEM_FULL_WRITE_REP
+        if any(name.startswith("__") for name in line)
+        else f.WBEM_PARTIAL_WRITE_REP
+    )
+    caller = execution.caller
+    if caller.holds(right) or (right == f.WBEM_PARTIAL_WRITE_REP and caller.holds(f.WBEM_FULL_WRITE_REP)):
+        if class_.name.lower() == IDENTIFICATION:
+            raise error(WBEM_E_READ_ONLY, f"{class_.name} is read-only", parameter=class_.name)
+        return
+    raise error(
+        WBEM_E_ACCESS_DENIED,
+        f"{caller.name} may not write instances of {class_.name} in {execution.space.path}",
+        parameter=class_.name,
+    )
 
 
 def _fitted(class_: Class, given: Instance) -> Instance:
@@ -98,13 +124,14 @@ def _put_static(
         assert ident is not None
         there = repository.class_of(space.path, root=root, ident=ident)
         path = instance.relpath_ or class_.name
-        _check_presence(path, present=there is not None, flags=flags)
+        brought = space.built_in(class_) if there is None else None
+        _check_presence(path, present=there is not None or brought is not None, flags=flags)
         if there is not None and there != class_.name.lower():
             message = f"{path}: the key belongs to an instance of {there}"
             raise error(WBEM_E_ALREADY_EXISTS, message, path=path)
         if context is not None and context.lookup("__PUT_EXTENSIONS"):
             old = repository.instance(space.path, class_, space.schema.find_class, root=root, ident=ident)
-            instance = _partly(class_, old, instance, flags, context)
+            instance = _partly(class_, old or brought, instance, flags, context)
         _check_nulls(class_, instance)
         repository.put_instance(
             space.path, instance, root=root, ident=ident, indexed=indexed_values(space, class_, instance)
@@ -193,6 +220,7 @@ def delete_instance(execution: Execution, text: str) -> None:
         raise error(WBEM_E_INVALID_OBJECT_PATH, f"{text} names a class, not an instance", path=text)
     target = target_of(space, path, text)
     class_ = target.class_
+    _check_right(execution, class_)
     if class_.is_dynamic:
         _delete_dynamic(execution, class_, target.keys, text)
         return
@@ -204,6 +232,8 @@ def delete_instance(execution: Execution, text: str) -> None:
         root, ident = root_of(class_), ident_of(class_, target.keys)
         there = repository.class_of(space.path, root=root, ident=ident or "")
         actual = space.schema.find_class(there) if there is not None else None
+        if actual is None and space.built_in(class_) is not None:
+            raise error(WBEM_E_INVALID_OPERATION, f"{text} is part of the system", path=text)
         if actual is None or ident is None or not actual.inherits_from(class_.name):
             raise error(WBEM_E_NOT_FOUND, f"there is no {text}", path=text)
         repository.delete_instance(space.path, actual.name, root=root, ident=ident)

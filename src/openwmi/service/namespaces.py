@@ -91,7 +91,12 @@ class Namespace:
             for name, operator, value in conditions
             if operator == "=" and value is not None and is_indexed(class_, name)
         ]
-        yield from self.namespaces.repository.instances(self.path, class_, self.schema.find_class, equal)
+        empty = True
+        for one in self.namespaces.repository.instances(self.path, class_, self.schema.find_class, equal):
+            empty = False
+            yield one
+        if empty and (brought := self.built_in(class_)) is not None:
+            yield brought
 
     def static_instance(self, class_: Class, keys: Mapping[str, object]) -> Instance | None:
         """The instance of exactly this static class that has these keys."""
@@ -103,9 +108,18 @@ class Namespace:
         ident = ident_of(class_, keys)
         if ident is None:
             return None
-        return self.namespaces.repository.instance(
+        found = self.namespaces.repository.instance(
             self.path, class_, self.schema.find_class, root=root_of(class_), ident=ident
         )
+        return found if found is not None else self.built_in(class_)
+
+    def built_in(self, class_: Class) -> Instance | None:
+        """The instance of a system singleton that is there without having been stored."""
+        if not class_.is_singleton or not class_.is_system:
+            return None
+        from openwmi.service.limits import built_in
+
+        return built_in(self, class_)
 
 
 def normalised(path: str) -> str:
@@ -121,7 +135,16 @@ def normalised(path: str) -> str:
 class Namespaces:
     """All namespaces of a service. Reading is safe from any thread."""
 
-    __slots__ = ("_loaded", "_providers", "_sources", "_spaces", "_system", "repository", "server")
+    __slots__ = (
+        "_loaded",
+        "_providers",
+        "_sources",
+        "_spaces",
+        "_system",
+        "identification",
+        "repository",
+        "server",
+    )
 
     def __init__(
         self,
@@ -132,8 +155,11 @@ class Namespaces:
         sources: Callable[[str], Iterable[ClassSource]] = lambda path: (),
         system: ClassSource | None = None,
         standard: Iterable[str] = STANDARD,
+        identification: Callable[[], Mapping[str, Any]] = dict,
     ) -> None:
+        """identification: the values of __CIMOMIdentification."""
         self.server = server
+        self.identification = identification
         self.repository = repository
         self._providers = providers
         self._sources = sources

@@ -1,0 +1,96 @@
+"""The singletons in root that hold the service's limits: there from the start with the documented defaults, and, but
+for __CIMOMIdentification, to be changed by whoever may write to root (calls.md H5, H6, H10, H11; model.md B-41, B-42).
+
+What is stored overrides the defaults; deleting it brings them back.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from openwmi.model.datetimes import sort_key
+
+if TYPE_CHECKING:
+    from openwmi.model.classes import Class
+    from openwmi.model.instances import Instance
+    from openwmi.service.namespaces import Namespace, Namespaces
+    from openwmi.service.settings import Settings
+
+ROOT: Final = "root"
+IDENTIFICATION: Final = "__cimomidentification"
+_FIVE_MINUTES: Final = {"ClearAfter": "00000000000500.000000:000"}  # B-41
+_DEFAULTS: Final[dict[str, dict[str, Any]]] = {
+    # The other properties are documented as unused: stored, not enforced (H6).
+    "__arbitratorconfiguration": {
+        "TemporarySubscriptionsTotal": 10_000,
+        "TemporarySubscriptionsPerUser": 1_000,
+        "PermanentSubscriptionsTotal": 10_000,
+        "PermanentSubscriptionsPerUser": 1_000,
+        "PollingInstructionsTotal": 10_000,
+        "PollingInstructionsPerUser": 1_000,
+        "PollingMemoryTotal": 10_000_000,
+        "PollingMemoryPerUser": 5_000_000,
+    },
+    "__providerhostquotaconfiguration": {
+        "ThreadsPerHost": 256,
+        "HandlesPerHost": 4096,
+        "ProcessLimitAllHosts": 32,
+        "MemoryPerHost": 512 << 20,
+        "MemoryAllHosts": 1 << 30,
+    },
+    "__eventconsumerprovidercachecontrol": _FIVE_MINUTES,
+    "__eventprovidercachecontrol": _FIVE_MINUTES,
+    "__eventsinkcachecontrol": _FIVE_MINUTES,
+    "__objectprovidercachecontrol": _FIVE_MINUTES,
+    "__propertyprovidercachecontrol": _FIVE_MINUTES,
+}
+
+
+class HostQuotas(NamedTuple):
+    """What host processes may use (H10): threads and handles of each, how many there may be, bytes of each and all."""
+
+    threads: int
+    handles: int
+    processes: int
+    memory: int
+    memory_all: int
+
+
+def built_in(space: Namespace, class_: Class) -> Instance | None:
+    """The instance of a singleton as the service brings it; None for a class, or a namespace, that has none."""
+    name = class_.name.lower()
+    path = space.path.lower()
+    if name == IDENTIFICATION and path in (ROOT, "root\\default"):
+        return class_.spawn(space.namespaces.identification())
+    if path != ROOT or name not in _DEFAULTS:
+        return None
+    return class_.spawn(_DEFAULTS[name])
+
+
+def _effective(namespaces: Namespaces, name: str) -> dict[str, Any]:
+    """The values in force; those of the defaults where the stored ones are NULL. Costs nothing without a store."""
+    values = dict(_DEFAULTS[name])
+    if namespaces.repository.existing is not None:
+        space = namespaces.named(ROOT)
+        stored = space.static_instance(space.schema.class_named(name), {})
+        if stored is not None:
+            values.update((key, value) for key in values if (value := stored.raw_(key)) is not None)
+    return values
+
+
+def host_quotas(namespaces: Namespaces) -> HostQuotas:
+    """The quotas for host processes started from now on."""
+    return HostQuotas(*_effective(namespaces, "__providerhostquotaconfiguration").values())
+
+
+def idle_seconds(namespaces: Namespaces, name: str = "__objectprovidercachecontrol") -> float:
+    """How long a provider is kept at least after its last use (B-41)."""
+    micros = sort_key(_effective(namespaces, name)["ClearAfter"])
+    return (micros or 0) / 1_000_000
+
+
+def apply(namespaces: Namespaces, settings: Settings) -> None:
+    """Take the stored limits of subscriptions over into a service that starts (H5)."""
+    values = _effective(namespaces, "__arbitratorconfiguration")
+    settings.subscriptions = values["TemporarySubscriptionsTotal"]
+    settings.subscriptions_per_user = values["TemporarySubscriptionsPerUser"]
