@@ -37,6 +37,7 @@ PRUNE_EVERY: Final = 1_000
 PORTION: Final = 256
 # Types whose values JSON holds as they are.
 _SIMPLE: Final = frozenset((str, int, float, bool, type(None)))
+_COMPOSED: Final = frozenset((list, dict))
 
 
 class Change(NamedTuple):
@@ -62,7 +63,7 @@ class Repository:
     def __init__(self, path: str) -> None:
         self.store = Store(path)
         self._namespaces: dict[str, int] = {}
-        self._shapes: dict[int, list[str]] = {}
+        self._shapes: dict[int, tuple[str, ...]] = {}
         self._shape_ids: dict[tuple[str, ...], int] = {}
         self._rollbacks = 0
 
@@ -201,7 +202,7 @@ class Repository:
                     (*row, key),
                 )
                 connection.execute("DELETE FROM value WHERE instance = ?", (key,))
-                before = dumped([layout.class_name, self._names(old[1]), loaded(old[2])])
+                before = dumped([layout.class_name, list(self._names(old[1])), loaded(old[2])])
             for name, value in indexed.items():
                 connection.execute(
                     "INSERT INTO value VALUES (?, ?, ?, ?, ?)",
@@ -221,7 +222,7 @@ class Repository:
             if old is None:
                 return False
             connection.execute("DELETE FROM instance WHERE id = ?", (old[0],))
-            before = dumped([class_name, self._names(old[1]), loaded(old[2])])
+            before = dumped([class_name, list(self._names(old[1])), loaded(old[2])])
             _log(connection, namespace, "instance-", class_name, f"{root}|{ident}", before)
             return True
 
@@ -300,13 +301,14 @@ class Repository:
     def _instance(
         self, class_: Class, find: FindClass, shape: int, body: str, defaults: str | None, extras: str | None
     ) -> Instance:
-        values = loaded(body)
+        raw = loaded(body)
+        if not _COMPOSED.isdisjoint(map(type, raw)):
+            raw = [value if type(value) in _SIMPLE else unpacked(value, find) for value in raw]
         layout = class_.layout
-        names = self._names(shape)
-        raw = [value if type(value) in _SIMPLE else unpacked(value, find) for value in values]
+        names = self._shapes.get(shape) or self._names(shape)
         mask = int(defaults, 16) if defaults else 0
         more = unpacked_extras(loaded(extras)) if extras else None
-        if len(names) == len(layout.names) and tuple(names) == layout.names:
+        if names == layout.names:
             return Instance(layout, tuple(raw), mask, more)
         return Instance(layout, *_reshaped(class_, names, raw, mask), more)
 
@@ -328,15 +330,19 @@ class Repository:
         """Forget the numbers learnt in a transaction that came to nothing."""
         if self._rollbacks != self.store.rollbacks:
             self._rollbacks = self.store.rollbacks
-            self._namespaces.clear()
-            self._shape_ids.clear()
-            self._shapes.clear()
+            self.forget()
 
-    def _names(self, shape: int) -> list[str]:
+    def forget(self) -> None:
+        """Forget the numbers of namespaces and shapes: the store may have been replaced by a backup."""
+        self._namespaces.clear()
+        self._shape_ids.clear()
+        self._shapes.clear()
+
+    def _names(self, shape: int) -> tuple[str, ...]:
         found = self._shapes.get(shape)
         if found is None:
             ((text,),) = self.store.rows("SELECT names FROM shape WHERE id = ?", (shape,))
-            found = self._shapes[shape] = loaded(text)
+            found = self._shapes[shape] = tuple(loaded(text))
         return found
 
     # The change log
@@ -404,7 +410,7 @@ def folded(value: Any) -> Any:
     return value
 
 
-def _reshaped(class_: Class, names: list[str], raw: list[Any], mask: int) -> tuple[tuple[Any, ...], int]:
+def _reshaped(class_: Class, names: Sequence[str], raw: list[Any], mask: int) -> tuple[tuple[Any, ...], int]:
     """Values stored under another shape of the class, put where its properties stand now."""
     stored = {name.lower(): position for position, name in enumerate(names)}
     values = []

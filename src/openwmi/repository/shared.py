@@ -70,6 +70,8 @@ class SharedRepository:
         return fresh
 
     def _tell(self, change: Change) -> None:
+        if change.kind == "gap" and self._repository is not None:
+            self._repository.forget()
         for listener in self._listeners:
             listener(change)
 
