@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from openwmi.contract.services import Sink
 from openwmi.model.errors import error
 from openwmi.model.status import (
     WBEM_E_INVALID_PARAMETER,
@@ -152,6 +151,3 @@ class Service:
 
 async def _released(call: RunningCall) -> None:
     await call
-
-
-__all__ = ["Service", "Sink", "identity_of"]
