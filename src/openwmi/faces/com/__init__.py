@@ -14,6 +14,7 @@ from openwmi.faces.com.contexts import IWbemContext as IWbemContext
 from openwmi.faces.com.creation import CoCreateInstance as CoCreateInstance
 from openwmi.faces.com.errorinfo import GetErrorInfo as GetErrorInfo
 from openwmi.faces.com.errorinfo import IErrorInfo as IErrorInfo
+from openwmi.faces.com.eventsinks import IWbemEventSink as IWbemEventSink
 from openwmi.faces.com.guids import *  # noqa: F403
 from openwmi.faces.com.keylists import IWbemPathKeyList as IWbemPathKeyList
 from openwmi.faces.com.locator import IWbemLocator as IWbemLocator

@@ -111,6 +111,9 @@ class AsynchronousCalls(Proxy):
         pCtx: IWbemContext | None,
         pResponseHandler: IWbemObjectSink | None,
     ) -> int:
+        """A temporary event consumer: the sink hears of each event, and of the end only when the query fails or
+        CancelAsyncCall has been called (B85). Comes back when the subscription is in force: what the program does next
+        is heard, unless a provider takes more than a second over its baseline."""
         return started(
             self,
             ops.ExecNotificationQuery(given(strQuery), given(strQueryLanguage)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from openwmi.contract.flags import WBEM_FLAG_RETURN_IMMEDIATELY
-from openwmi.contract.operations import GetObject, checked_arguments, checked_flags
+from openwmi.contract.operations import ExecNotificationQuery, GetObject, checked_arguments, checked_flags
 from openwmi.faces import views
 from openwmi.faces.com.calling import invalid
 from openwmi.faces.com.contexts import values_of
@@ -31,8 +31,10 @@ def started(proxy: Proxy, operation: AnyOperation, flags: int, context: object, 
         checked_flags(operation, flags, "async")
         call.abandon()  # nobody may call into this process (A1, A2)
         return 0
-    connection.run(connection.services.start, operation, call, flags, values)
+    running = connection.run(connection.services.start, operation, call, flags, values)
     call.hold()
+    if isinstance(operation, ExecNotificationQuery):
+        connection.run(views.in_force, running)
     return 0
 
 

@@ -11,13 +11,14 @@ from openwmi.faces.com.asynchronous import AsynchronousCalls
 from openwmi.faces.com.calling import invalid, method
 from openwmi.faces.com.calls import content, enumerated, given, single
 from openwmi.faces.com.connection import Connection
+from openwmi.faces.com.eventsinks import IWbemEventSink
 from openwmi.faces.com.guids import IID_IWbemServices
 from openwmi.faces.com.results import IWbemCallResult
 from openwmi.faces.com.sinks import identity, namesake
 from openwmi.faces.com.unknown import IUnknown
 from openwmi.faces.workers import inside_callback
-from openwmi.model.errors import WbemError, error
-from openwmi.model.status import WBEM_E_NOT_FOUND, WBEM_E_NOT_SUPPORTED
+from openwmi.model.errors import WbemError
+from openwmi.model.status import WBEM_E_NOT_FOUND
 
 if TYPE_CHECKING:
     from openwmi.contract.services import Services
@@ -85,12 +86,12 @@ class IWbemServices(AsynchronousCalls):
 
     @method("ppResponseHandler")
     def QueryObjectSink(self, lFlags: int, *, out: Outs = None) -> tuple[int, IWbemObjectSink | None]:
-        """(hr, sink) that takes extrinsic events (B98, B99)."""
+        """(hr, sink): its Indicate raises extrinsic events (B98, B99). It answers IWbemEventSink, too."""
         connection = self.admitted_()
         if lFlags:
             raise invalid(f"QueryObjectSink does not take flags {lFlags!r}", "lFlags")
-        connection.run(connection.services.event_sink)
-        raise error(WBEM_E_NOT_SUPPORTED, "QueryObjectSink: events are not served yet")
+        found = connection.run(connection.services.event_sink)
+        return 0, None if found is None else IWbemEventSink(connection, found)
 
     # Objects
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from openwmi.contract.flags import WBEM_STATUS_COMPLETE, WBEM_STATUS_PROGRESS
 from openwmi.faces.com.calling import invalid
@@ -21,6 +21,7 @@ from openwmi.faces.workers import WORKERS
 if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Future
+    from uuid import UUID
 
     from openwmi.contract.outcome import Outcome, Progress
     from openwmi.faces.com.connection import Connection
@@ -40,7 +41,7 @@ class IWbemObjectSink(IUnknown):
     report ends the call with WBEM_E_CALL_CANCELLED (C5). They run on worker threads, one at a time for one call.
     """
 
-    interfaces_ = (IID_IWbemObjectSink,)
+    interfaces_: ClassVar[tuple[UUID, ...]] = (IID_IWbemObjectSink,)
 
     def Indicate(self, objects: list[IWbemClassObject]) -> int | None:
         """One or more objects. They are the caller's: AddRef one to keep it (C1)."""

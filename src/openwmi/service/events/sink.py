@@ -1,4 +1,4 @@
-"""The sink that QueryObjectSink gives: programs raise extrinsic events with it (calls.md B98-B100)."""
+"""The sink that QueryObjectSink gives: programs raise extrinsic events with it (calls.md B98-B100, C.3)."""
 
 from __future__ import annotations
 
@@ -7,23 +7,64 @@ from typing import TYPE_CHECKING
 from openwmi.model.errors import WbemError
 from openwmi.model.instances import Instance
 from openwmi.model.status import WBEM_E_INVALID_OBJECT, WBEM_S_NO_ERROR
-from openwmi.service.events.plan import Event, check_extrinsic
+from openwmi.service.events.plan import Event, check_extrinsic, event_plan
 
 if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable, Iterable
+
     from openwmi.contract.outcome import Outcome, Progress
     from openwmi.model.batches import Batch
     from openwmi.service.events.exchange import Exchange
+    from openwmi.service.events.plan import EventPlan
     from openwmi.service.namespaces import Namespace
 
 
 class EventSink:
-    """Takes events on the service's loop. Each goes to the subscriptions it matches; the sink keeps none."""
+    """Takes events on the service's loop. Each goes to the subscriptions it matches; the sink keeps none, unless it was
+    told to batch."""
 
-    __slots__ = ("_exchange", "_space")
+    __slots__ = ("_batcher", "_exchange", "_parent", "_plans", "_space")
 
-    def __init__(self, exchange: Exchange, space: Namespace) -> None:
+    def __init__(
+        self,
+        exchange: Exchange,
+        space: Namespace,
+        plans: tuple[EventPlan, ...] = (),
+        parent: EventSink | None = None,
+    ) -> None:
         self._exchange = exchange
         self._space = space
+        self._plans = plans
+        self._parent = parent
+        self._batcher: _Batcher | None = None
+
+    def restricted(self, queries: Iterable[str]) -> EventSink:
+        """A sink that lets through what one of the queries selects, and says whether anybody wants that (C28). Raises
+        what is wrong with a query."""
+        plans = tuple(event_plan(self._space, text, raised=_anybody) for text in queries)
+        return EventSink(self._exchange, self._space, plans, self)
+
+    @property
+    def active(self) -> bool:
+        """Whether somebody subscribes to a class of events that this sink lets through; the unrestricted sink always
+        says so (C29)."""
+        listening, path = self._exchange.listening, self._space.path
+        if not any(listening(path, name) for plan in self._plans for name in plan.steps):
+            return self._parent is None
+        return self._parent is None or self._parent.active
+
+    def batch(self, size: int | None, seconds: float | None) -> None:
+        """Hold events back until `size` bytes have gathered or the oldest has waited `seconds`; None is no limit (C30).
+        What has been held back under the last rule is raised now."""
+        self.flush()
+        self._batcher = _Batcher(self._exchange.loop, self._raise, size, seconds)
+
+    def flush(self) -> None:
+        """Raise what is held back, and hold back no more."""
+        batcher, self._batcher = self._batcher, None
+        if batcher is not None:
+            batcher.flush()
 
     def on_objects(self, batch: Batch) -> int:
         """Raise every event of a batch; the first that is none is the HRESULT, and nothing of it is raised."""
@@ -38,9 +79,13 @@ class EventSink:
                 return reason.code
             index = one.layout_.index
             values = [one.values_[index[name]] if name in index else None for name in class_.layout.index]
-            events.append(Event(class_, tuple(values)))
-        for event in events:
-            self._exchange.raise_event(self._space.path, event)
+            event = Event(class_, tuple(values))
+            if self._admits(event):
+                events.append(event)
+        if self._batcher is not None:
+            self._batcher.add(events)
+        else:
+            self._raise(events)
         return WBEM_S_NO_ERROR
 
     def on_progress(self, progress: Progress) -> int:
@@ -50,3 +95,67 @@ class EventSink:
     def on_completed(self, outcome: Outcome) -> int:
         """Event sinks take no status (C27)."""
         return WBEM_S_NO_ERROR
+
+    def _raise(self, events: Iterable[Event]) -> None:
+        for event in events:
+            self._exchange.raise_event(self._space.path, event)
+
+    def _admits(self, event: Event) -> bool:
+        if self._parent is None:
+            return True
+        return any(_selects(plan, event) for plan in self._plans) and self._parent._admits(event)
+
+
+class _Batcher:
+    """Events that are held back to be raised together."""
+
+    __slots__ = ("_events", "_loop", "_raise", "_seconds", "_size", "_timer", "_weight")
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        raising: Callable[[Iterable[Event]], None],
+        size: int | None,
+        seconds: float | None,
+    ) -> None:
+        self._loop = loop
+        self._raise = raising
+        self._size = size
+        self._seconds = seconds
+        self._events: list[Event] = []
+        self._weight = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def add(self, events: list[Event]) -> None:
+        self._events += events
+        self._weight += sum(map(_weight, events))
+        if self._size is not None and self._weight >= self._size:
+            self.flush()
+        elif self._events and self._timer is None and self._seconds is not None:
+            self._timer = self._loop.call_later(self._seconds, self.flush)
+
+    def flush(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        events, self._events, self._weight = self._events, [], 0
+        self._raise(events)
+
+
+def _weight(event: Event) -> int:
+    """About the bytes that the values of an event take."""
+    return sum(2 * len(value) if isinstance(value, (str, tuple)) else 8 for value in event.row)
+
+
+def _selects(plan: EventPlan, event: Event) -> bool:
+    """Whether an event query takes an event."""
+    step = plan.steps.get(event.class_.name.lower())
+    if step is None:
+        return False
+    index = event.class_.layout.index
+    return any(True for _ in step.run((tuple([event.row[index[name.lower()]] for name in step.columns]),)))
+
+
+def _anybody(_: object, __: object) -> bool:
+    """Whoever has the sink raises the events: no query of it is too precise."""
+    return True
