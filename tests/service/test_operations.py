@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from tests.service.conftest import Running
+from tests.service.conftest import Collector, Running
 
 from openwmi import testing
 from openwmi.contract import operations as ops
@@ -299,6 +300,39 @@ def test_a_provider_that_raises_fails_its_own_call_only(
     assert sink.outcome.error is not None
     assert "out of order" in sink.outcome.error.Description
     assert name in sink.outcome.error.ProviderName
+    assert running.status(ops.CreateInstanceEnum(item)) == 0
+
+
+@pytest.mark.req("F-02", "calls:C5")
+@pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt, asyncio.CancelledError])
+def test_nobody_ends_the_service_by_raising(
+    running: Running, fresh_name: Callable[[], str], item: str, kind: type[BaseException]
+) -> None:
+    name = fresh_name()
+
+    async def rows() -> Any:
+        yield {"K": "1"}
+        raise kind
+
+    async def one(keys: dict[str, object]) -> dict[str, object] | None:
+        raise kind
+
+    class Plain(Collector):
+        def on_objects(self, batch: Any) -> None:
+            raise kind
+
+    class Async(Collector):
+        async def on_objects(self, batch: Any) -> None:  # type: ignore[override]
+            raise kind
+
+    testing.provide(NAMESPACE, f"class {name} {{ [key] string K; }};", instances=rows, get=one)
+    assert running.status(ops.CreateInstanceEnum(name)) == s.WBEM_E_PROVIDER_FAILURE
+    assert running.status(ops.GetObject(f'{name}="1"')) == s.WBEM_E_PROVIDER_FAILURE
+    for sink in (Plain(), Async()):
+        running.start(ops.CreateInstanceEnum(item), sink)
+        assert sink.finished.wait(20)
+        assert sink.outcome is not None
+        assert sink.outcome.status == s.WBEM_E_CALL_CANCELLED
     assert running.status(ops.CreateInstanceEnum(item)) == 0
 
 

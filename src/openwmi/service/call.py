@@ -197,7 +197,7 @@ class RunningCall:
             answer = getattr(self._sink, method)(argument)
             if answer is not None and not isinstance(answer, int):
                 answer = self._eventual(answer)
-        except Exception:  # noqa: BLE001 - a sink may raise anything; it ends its own call (C5)
+        except BaseException:  # noqa: BLE001 - a sink may raise anything; it ends its own call (C5)
             self.machine.returned(failed=True)
             return
         if answer is None or isinstance(answer, int):
@@ -242,7 +242,7 @@ class RunningCall:
         if released is not None:
             try:
                 released()
-            except Exception:  # noqa: S110, BLE001 - after the final status nothing a sink does matters any more (C6)
+            except BaseException:  # noqa: S110, BLE001 - after the final status nothing a sink does matters any more (C6)
                 pass
         self.on_begun()
         callbacks, self._done = self._done, None

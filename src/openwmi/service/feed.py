@@ -269,20 +269,21 @@ class Feed:
         exception: BaseException | None = None
         segment = part.segment
         try:
-            async for row in rows:
-                for result in segment.filtered((row,)):
-                    part.rows.append(result)
-                    self._produced += 1
-                if not self._armed and part.rows:
-                    self._armed = True
-                    self._loop.call_soon(self._collect)
-                if self._produced >= self._limit:
-                    await self._wait_for_room(part)
-        except Exception as failure:  # noqa: BLE001 - a provider may raise anything
-            exception = segment.failure(failure)
-        finally:
-            if (shut := getattr(rows, "aclose", None)) is not None:
-                await shut()
+            try:
+                async for row in rows:
+                    for result in segment.filtered((row,)):
+                        part.rows.append(result)
+                        self._produced += 1
+                    if not self._armed and part.rows:
+                        self._armed = True
+                        self._loop.call_soon(self._collect)
+                    if self._produced >= self._limit:
+                        await self._wait_for_room(part)
+            finally:
+                if (shut := getattr(rows, "aclose", None)) is not None:
+                    await shut()
+        except BaseException as failure:  # noqa: BLE001 - a provider may raise anything
+            exception = self._blamed(segment, failure)
         self._after_task(part, exception)
 
     async def _wait_for_room(self, part: _Part) -> None:
@@ -299,9 +300,18 @@ class Feed:
             for result in part.segment.filtered(await answer):
                 part.rows.append(result)
                 self._produced += 1
-        except Exception as failure:  # noqa: BLE001 - a provider may raise anything
-            exception = part.segment.failure(failure)
+        except BaseException as failure:  # noqa: BLE001 - a provider may raise anything
+            exception = self._blamed(part.segment, failure)
         self._after_task(part, exception)
+
+    def _blamed(self, segment: Segment, failure: BaseException) -> BaseException:
+        """The error for what a provider's coroutine raised. SystemExit and the like end its own call: asyncio would
+        let them end the loop, and with it the service. Only our own cancelling goes on its way."""
+        from asyncio import CancelledError
+
+        if self._stopped and isinstance(failure, CancelledError):
+            raise failure
+        return segment.failure(failure)
 
     def _after_task(self, part: _Part, exception: BaseException | None) -> None:
         self._task = self._part = None
@@ -399,5 +409,5 @@ def _closed(part: _Part) -> None:
     if part.close is not None:
         try:
             part.close()
-        except Exception:  # noqa: S110, BLE001 - the call is over, there is nobody to tell
+        except BaseException:  # noqa: S110, BLE001 - the call is over, there is nobody to tell
             pass

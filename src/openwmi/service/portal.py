@@ -7,9 +7,10 @@ timers and callbacks going while a user's loop is busy or gone.
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -17,15 +18,18 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
+_LOG: Final = logging.getLogger("openwmi.service")
+
 
 class Portal:
     """A running loop in a daemon thread. Exit never waits for it."""
 
-    __slots__ = ("_tasks", "_thread", "loop")
+    __slots__ = ("_stopped", "_tasks", "_thread", "loop")
 
     def __init__(self, name: str = "openwmi-service") -> None:
         self.loop = asyncio.new_event_loop()
         self._tasks: set[asyncio.Task[object]] = set()
+        self._stopped = False
         started = threading.Event()
         self._thread = threading.Thread(target=self._serve, args=(started,), name=name, daemon=True)
         self._thread.start()
@@ -35,9 +39,19 @@ class Portal:
         asyncio.set_event_loop(self.loop)
         self.loop.call_soon(started.set)
         try:
-            self.loop.run_forever()
+            while not self._stopped:
+                self._turn()
         finally:
             self.loop.close()
+
+    def _turn(self) -> None:
+        """Run the loop until it is stopped, or until a sink's or provider's coroutine raises SystemExit or the like,
+        which asyncio lets through: that is no reason to end the service for everybody else."""
+        try:
+            self.loop.run_forever()
+            self._stopped = True
+        except BaseException:  # noqa: BLE001 - whatever it is, the loop goes on
+            _LOG.exception("a coroutine on the service's loop tried to end it")
 
     def inside(self) -> bool:
         """Whether the caller runs on this portal's thread."""
