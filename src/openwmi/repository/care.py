@@ -124,7 +124,21 @@ def _length(text: Any) -> int | None:
     return len(found) if isinstance(found, list) else None
 
 
-# Restoring
+# Backing up and restoring
+
+
+def backed_up(path: str, target: str) -> None:
+    """Copy a store into a file, in place of one that is there; others may go on reading and writing. A store that does
+    not exist yet is made, so that there is always something to restore."""
+    if os.path.exists(target) and os.path.exists(path) and os.path.samefile(path, target):
+        raise error(WBEM_E_INVALID_PARAMETER, f"{target} is the repository itself")
+    store = Store(path)
+    try:
+        store.backup(target)
+    except sqlite3.Error as failure:
+        raise error(WBEM_E_CRITICAL_ERROR, f"the repository cannot be copied: {failure}") from failure
+    finally:
+        store.close()
 
 
 def restore(path: str, backup: str, *, force: bool) -> None:
