@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -67,10 +68,16 @@ HEAVY = {
 
 
 def loaded(*arguments: str) -> set[str]:
-    """The modules that a command line adds to those of a bare interpreter started as the launcher starts it."""
+    """The modules that a command line adds to those of a bare interpreter started as the launcher starts it, on a
+    machine where nothing is stored yet."""
     program = RUN.format(source=str(ROOT / "src"), arguments=list(arguments))
     ended = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-I", "-S", "-c", program],
+        env={**os.environ, "OPENWMI_HOME": "/no/such/home"},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
     )
     return set(ended.stderr.split())
 

@@ -1,4 +1,4 @@
-"""The other verbs: get, ls, describe, find, tree, call, mof, compile --check."""
+"""The verbs that read: get, ls, describe, find, tree, mof; and call."""
 
 from __future__ import annotations
 
@@ -277,7 +277,7 @@ def test_a_real_method_on_a_real_process(program: Program) -> None:
     assert err == "Win32_Process.Create returned 9: Path not found\n"
 
 
-# mof and compile
+# mof
 
 
 def test_mof_prints_what_compiles_again(main: Main) -> None:
@@ -287,27 +287,3 @@ def test_mof_prints_what_compiles_again(main: Main) -> None:
     assert out.startswith("[")
     assert len(mof.parse(out)) == 1
     assert 'Name = "a";' in main("mof", "Cli_Callee='a'").out
-
-
-def test_compile_checks(main: Main, tmp_path: Path) -> None:
-    good, bad, includes = tmp_path / "good.mof", tmp_path / "bad.mof", tmp_path / "includes.mof"
-    good.write_text(CALLEE, encoding="utf-16")
-    bad.write_text("class A {\n  uint32 B }\n", encoding="utf-8")
-    includes.write_text('#pragma include("good.mof")\n', encoding="utf-8")
-    code, out, err = main("compile", "--check", str(good), str(includes))
-    assert (code, out) == (0, "")
-    assert "1 declaration, no mistake found" in err
-    code, out, err = main("compile", str(bad), "--check")
-    assert (code, out) == (2, "")
-    assert "bad.mof:2:12: " in err
-    assert "\n                |            ^" in err or "^" in err
-    assert "0x8004400" in err
-    assert main("compile", str(good)).code == 2
-
-
-def test_a_missing_include_is_named(main: Main, tmp_path: Path) -> None:
-    file = tmp_path / "a.mof"
-    file.write_text('#pragma include("b.mof")\n', encoding="utf-8")
-    code, _, err = main("compile", "--check", str(file))
-    assert code == 2
-    assert "b.mof" in err

@@ -22,7 +22,8 @@ VERBS = {
     "tree": "show where a class stands: its ancestors and its descendants",
     "call": "run a method of an object or a class",
     "mof": "print a class or an object as MOF",
-    "compile": "check MOF files (--check)",
+    "compile": "put what MOF files declare into the repository, or check them",
+    "repository": "check the repository, back it up, restore it, say where it is",
 }
 ALIASES = {"q": "query", "explain": "describe"}
 PLANNED = (
@@ -37,7 +38,6 @@ PLANNED = (
         "serve",
         "user",
         "sec",
-        "repository",
         "doctor",
         "decode",
     ),
@@ -138,7 +138,7 @@ def show(text: str) -> int:
 
 
 def _help() -> str:
-    lines = [f"  {name:10}{summary}\n" for name, summary in VERBS.items()]
+    lines = [f"  {name:12}{summary}\n" for name, summary in VERBS.items()]
     return (
         "OpenWMI: Windows Management Instrumentation for this machine.\n\n"
         f"{EXAMPLES}\nusage: openwmi VERB [arguments] [options]\n\nverbs:\n{''.join(lines)}\n"

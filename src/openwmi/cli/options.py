@@ -127,9 +127,11 @@ class CommandLine:
         self.summary = summary
         self.examples: str = module.EXAMPLES
         self.arguments: Sequence[Argument] = module.ARGUMENTS
-        self.own: Sequence[Option] = module.OPTIONS
+        own: Sequence[Option] = module.OPTIONS
+        mine = {option.name for option in own}
+        self.options = (*own, *(option for option in COMMON if option.name not in mine))
         self._known: dict[str, Option] = {}
-        for option in (*self.own, *COMMON):
+        for option in self.options:
             self._known[option.name] = option
             if option.short:
                 self._known[option.short] = option
@@ -166,7 +168,7 @@ class CommandLine:
                 f"\nusage: {usage}\n",
                 *_columns((argument.shown, argument.help) for argument in self.arguments),
                 "\noptions:",
-                *_columns((_shown(option), option.help) for option in (*self.own, *COMMON)),
+                *_columns((_shown(option), option.help) for option in self.options),
                 "",
             )
         )

@@ -20,7 +20,8 @@ def run(verb: str, arguments: Sequence[str]) -> int:
     module = __import__(f"openwmi.cli.verbs.{verb}", fromlist=("run",))
     line = CommandLine(verb, VERBS[verb], module)
     try:
-        options = line.read(arguments)
+        translated = getattr(module, "words", None)  # a verb that knows another program's switches
+        options = line.read(translated(arguments) if translated is not None else arguments)
     except Misuse as mistake:
         return _misused(Console(), verb, mistake)
     if options.help:

@@ -1,0 +1,153 @@
+"""MOF files judged, split or stored: what `openwmi compile` and `openwmi repository recover` share."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, NamedTuple
+
+from openwmi import mof
+from openwmi.cli import exits
+from openwmi.cli.session import check_server
+from openwmi.model.errors import MofError, error
+from openwmi.model.status import WBEMMOF_E_INVALID_FILE
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Iterable
+
+    from openwmi.cli.console import Console
+    from openwmi.host import Host
+    from openwmi.mof import Compiled
+
+STANDARD_INPUT = "-"
+# A text with everything it includes; a file larger than that is more likely something else.
+MAX_BYTES = 256 * 1024 * 1024
+MAX_FILES = 10_000
+
+
+class Source(NamedTuple):
+    """A MOF file that has been read. text: what stands in it; name: how errors call it."""
+
+    name: str
+    text: str
+    included: Included
+
+
+class Included:
+    """Reads the files that one MOF file includes, each from beside the one that names it (C-22)."""
+
+    __slots__ = ("_bytes", "_files")
+
+    def __init__(self) -> None:
+        self._bytes = 0
+        self._files = 0
+
+    def __call__(self, name: str, within: str) -> tuple[str, bytes]:
+        """The file that `#pragma include(name)` means in the file `within`; OSError or ValueError when it cannot be."""
+        path = os.path.join(os.path.dirname(within), name.replace("\\", os.sep))
+        with open(path, "rb") as opened:
+            content = opened.read(MAX_BYTES - self._bytes + 1)
+        self._bytes += len(content)
+        self._files += 1
+        if self._bytes > MAX_BYTES or self._files > MAX_FILES:
+            raise ValueError(f"more than {MAX_FILES} files, or {MAX_BYTES >> 20} MiB, are included")
+        return path, content
+
+
+def read(file: str) -> Source:
+    """A MOF file, or standard input for `-`. Raises MofError when it cannot be read."""
+    try:
+        if file == STANDARD_INPUT:
+            content = sys.stdin.buffer.read(MAX_BYTES + 1)
+        else:
+            with open(file, "rb") as opened:
+                content = opened.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as reason:  # the latter for a name that no file can have
+        said = getattr(reason, "strerror", None) or str(reason)
+        raise error(WBEMMOF_E_INVALID_FILE, f"{file}: {said}") from reason
+    if len(content) > MAX_BYTES:
+        raise error(WBEMMOF_E_INVALID_FILE, f"{file}: larger than {MAX_BYTES >> 20} MiB")
+    return Source("<stdin>" if file == STANDARD_INPUT else file, mof.decode(content), Included())
+
+
+def complain(console: Console, failure: MofError) -> int:
+    """Say what is wrong, where, with the line and a caret; the exit code (`exit_code`)."""
+    console.alarm(f"{mof.explain(failure)}\n")
+    return exit_code(failure)
+
+
+def exit_code(failure: MofError) -> int:
+    """2 for what the compiler finds wrong with the text (WBEMMOF_E_...), 1 for an object that is refused."""
+    return exits.USAGE if failure.symbol.startswith("WBEMMOF_E_") else exits.WMI_ERROR
+
+
+def check(sources: Iterable[Source], namespace: str, console: Console) -> int:
+    """Judge syntax and what the files themselves settle, without a store; the worst exit code."""
+    worst = exits.OK
+    for one in sources:
+        try:
+            found = mof.check(one.text, file=one.name, include=one.included, namespace=namespace)
+        except MofError as failure:
+            worst = max(worst, complain(console, failure))
+        else:
+            console.note(f"{one.name}: {counted(len(found), 'declaration')}, no mistake found")
+    return worst
+
+
+def told(console: Console, name: str, done: Compiled) -> None:
+    """Say what of a file is stored now."""
+    parts = [counted(done.classes, "class"), counted(done.instances, "instance")]
+    if done.deletions:
+        parts.append(counted(done.deletions, "deletion"))
+    console.note(f"{name}: {', '.join(parts)} stored")
+
+
+def counted(number: int, name: str) -> str:
+    """`1 class`, `2 classes`, `3 log entries`."""
+    if number == 1:
+        return f"1 {name}"
+    if name.endswith("y"):
+        return f"{number} {name[:-1]}ies"
+    return f"{number} {name}{'es' if name.endswith('s') else 's'}"
+
+
+def namespace_of(text: str) -> str:
+    """A namespace as it was typed, without this machine's name; Misuse for another one's."""
+    path = text.replace("/", "\\")
+    if path.startswith("\\\\"):
+        server, _, path = path[2:].partition("\\")
+        check_server(server)
+    return path
+
+
+def store(host: Host, source: Source, namespace: str, *, class_flags: int, instance_flags: int) -> Compiled:
+    """Put what one file declares, object by object (C-24). Raises MofError, and WbemError for a namespace that is not
+    there. An interrupt ends the run after the object in hand."""
+    running: list[asyncio.Task[object]] = []
+
+    async def work() -> Compiled:
+        from asyncio import current_task
+
+        task = current_task()
+        assert task is not None
+        running.append(task)
+        services = await host.services(namespace)
+        done: Compiled = await mof.compile(
+            source.text,
+            services,
+            file=source.name,
+            include=source.included,
+            class_flags=class_flags,
+            instance_flags=instance_flags,
+            open=host.services,
+        )
+        return done
+
+    future = host.portal.submit(work)
+    try:
+        return future.result()
+    except KeyboardInterrupt:
+        for task in running:
+            host.portal.loop.call_soon_threadsafe(task.cancel)
+        raise
