@@ -67,6 +67,20 @@ def test_stuck_ones_take_no_place_from_others(monkeypatch: pytest.MonkeyPatch) -
         time.sleep(0.001)
 
 
+@pytest.mark.req("calls:D5")
+def test_a_job_that_waits_for_a_thread_can_be_withdrawn() -> None:
+    pool = Workers(1)
+    gate, ran = threading.Event(), threading.Event()
+    first = pool.call(lambda: gate.wait(10))
+    second = pool.call(ran.set)
+    assert second.cancel()
+    gate.set()
+    assert first.result(5)
+    assert not first.cancel()
+    assert pool.call(lambda: 7).result(5) == 7
+    assert not ran.is_set()
+
+
 @pytest.mark.slow
 def test_a_stuck_one_does_not_delay_the_exit() -> None:
     program = (

@@ -22,10 +22,12 @@ if TYPE_CHECKING:
 class Sink(Protocol):
     """What a call delivers into; called one at a time per call, in order, never after the outcome (calls.md C.1).
 
-    A method may return None, an HRESULT (a failing one ends the call, C5), an awaitable or a Future of these; raising
-    counts as failing. Optional attributes: ``identity`` (what cancel compares, by `is`; the sink itself when absent),
-    ``credit`` (the sink is a buffer of ours: batches come only while credit, counted in objects, lasts, it is renewed
-    by ``call.grant(n)``, and no 30 s timer runs), ``on_released()`` (called exactly once, after everything).
+    A method may return None, an HRESULT (a failing one ends the call, C5), an awaitable or a Future of these;
+    raising counts as failing. A Future of another thread is cancelled together with the call, which has no effect
+    on a callback that runs; so it must be set running when the callback begins, and not begun once cancelled (D5).
+    Optional attributes: ``identity`` (what cancel compares, by `is`; the sink itself when absent), ``credit`` (the
+    sink is a buffer of ours: batches come only while credit, counted in objects, lasts, it is renewed by
+    ``call.grant(n)``, and no 30 s timer runs), ``on_released()`` (called exactly once, after everything).
     """
 
     def on_objects(self, batch: Batch) -> object: ...

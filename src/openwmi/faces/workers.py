@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 LIMIT: Final = 32
-# A job that takes longer than this is taken for one that hangs: another thread takes its place.
-PATIENCE: Final = 1.0
+# A job that takes longer than this is taken for one that hangs: another thread takes its place. Shorter than a cancel
+# waits, so that a final status is never kept back that long by other sinks.
+PATIENCE: Final = 0.5
 _LOCAL: Final = threading.local()
 
 
@@ -46,10 +47,13 @@ class Workers(Threads):
         self._overseen = False
 
     def call(self, job: Callable[[], T], client: object = None) -> Future[T]:
-        """Run a callback on some thread; the future holds what it returns or raises."""
+        """Run a callback on some thread; the future holds what it returns or raises, and can be cancelled until the
+        callback begins."""
         future: Future[T] = Future()
 
         def work() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
             with self._lock:
                 self._since[future] = monotonic()
             _LOCAL.depth, _LOCAL.client = 1, client

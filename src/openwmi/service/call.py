@@ -36,6 +36,7 @@ class RunningCall:
     __slots__ = (
         "__weakref__",
         "_advancing",
+        "_callback",
         "_done",
         "_loop",
         "_progress",
@@ -73,6 +74,7 @@ class RunningCall:
         self.under_way = True  # no subscription that has not begun yet
         self._waiting: asyncio.Future[None] | None = None
         self._advancing = False
+        self._callback: ThreadFuture[object] | None = None  # one that may still wait for its thread or loop
         self._timer: asyncio.TimerHandle | None = None
         self._progress: Progress | None = None
         self._done: list[Callable[[Outcome], object]] | None = None
@@ -89,10 +91,19 @@ class RunningCall:
 
     async def cancel(self) -> None:
         """End this call alone, with CancelAsyncCall's guarantee; harmless when it has ended."""
-        if self.machine.cancel():
+        if self.decide():
             self.advance()
             if not self.machine.closed and not IN_CALLBACK.get():
                 await self._service.settled((self,))
+
+    def decide(self) -> bool:
+        """Decide that the call ends as cancelled; False when its end is decided already. A callback that has not begun
+        yet, because its thread or its loop is busy with others, never begins (D5)."""
+        if not self.machine.cancel():
+            return False
+        if self._callback is not None:
+            self._callback.cancel()
+        return True
 
     async def begun(self) -> None:
         """Wait until a subscription is in force, or has ended; see contract.services.Call."""
@@ -215,6 +226,7 @@ class RunningCall:
         if isinstance(answer, asyncio.Future):
             return answer
         if isinstance(answer, ThreadFuture):
+            self._callback = answer
             return asyncio.wrap_future(answer, loop=self._loop)
         context = copy_context()
         context.run(IN_CALLBACK.set, True)
@@ -224,11 +236,13 @@ class RunningCall:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self._callback = None
         self.machine.returned(failed=_failure(answer))
         self.advance()
 
     def _on_expired(self) -> None:
         self._timer = None
+        self.decide()
         self.machine.expired()
         self._service.forget(self)
         self.advance()

@@ -129,7 +129,7 @@ class Service:
     async def end(self, calls: Collection[RunningCall], *, inside: bool = False) -> None:
         """Cancel calls, all before the first of their sinks hears of it."""
         for call in calls:
-            call.machine.cancel()
+            call.decide()
         for call in calls:
             call.advance()
         if not inside:

@@ -200,6 +200,29 @@ def test_cancel_waits_for_a_running_callback(services: com.IWbemServices, source
     assert sink.references == 1
 
 
+@pytest.mark.slow  # the final status waits until the hanging thread is replaced
+@pytest.mark.req("calls:D5", "calls:D6")
+def test_a_callback_that_waits_for_a_thread_never_starts_after_a_cancel(
+    services: com.IWbemServices, source: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = Workers(1)
+    monkeypatch.setattr("openwmi.faces.com.sinks.WORKERS", pool)
+    leave = threading.Event()
+    hanging = Recorder(lambda objects: int(leave.wait(SECONDS)) * 0)
+    assert services.ExecQueryAsync("WQL", source(numbered(1)).query, 0, None, hanging) == 0
+    assert hanging.called.wait(SECONDS)  # the only thread is taken
+    waiting, made = Recorder(), source(numbered(1))
+    assert services.ExecQueryAsync("WQL", made.query, 0, None, waiting) == 0
+    assert made.ended.wait(SECONDS)
+    while not pool._jobs:  # its objects have been handed over
+        time.sleep(0.001)
+    assert services.CancelAsyncCall(waiting) == 0
+    leave.set()
+    waiting.wait()
+    assert (waiting.indicated, waiting.finals) == ([], [CANCELLED])
+    hanging.wait()
+
+
 @pytest.mark.req("calls:C12")
 def test_a_callback_may_call_wmi(services: com.IWbemServices, source: Make) -> None:
     inner = source(numbered(2))

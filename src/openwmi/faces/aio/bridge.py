@@ -174,10 +174,14 @@ class Outlet:
 
     def _call(self, method: Callable[[Any], object], argument: object, future: ThreadFuture[object]) -> None:
         """On the program's loop."""
+        if not future.set_running_or_notify_cancel():
+            return  # the call was cancelled while this loop was busy
         try:
             answer: Any = _called(method, argument)
-        except Exception as failure:  # noqa: BLE001 - the service hears of it
-            future.set_exception(failure)
+        except BaseException as failure:
+            future.set_exception(failure)  # the service hears of it
+            if not isinstance(failure, Exception):
+                raise  # and SystemExit ends this loop, as it would anywhere else in the program
             return
         if not hasattr(answer, "__await__"):
             future.set_result(answer)

@@ -32,6 +32,7 @@ class Queued:
     """One request. `withdraw` takes it out of its enumerator's queue."""
 
     __slots__ = (
+        "_callback",
         "_cancelled",
         "_go",
         "_loop",
@@ -56,14 +57,18 @@ class Queued:
         )  # or given up: the next request may be served
         self._loop = loop
         self._withdraw = withdraw
+        self._callback: ThreadFuture[object] | None = None  # one that may still wait for its thread or loop
         self._cancelled = False
         self._go: asyncio.Future[None] = loop.create_future()
         self._task: asyncio.Task[None] | None = None
         _WAITING.setdefault(loop, []).append(self)
 
     def cancel(self) -> None:
-        """End the request with CALL_CANCELLED; a running callback is not waited for here."""
+        """End the request with CALL_CANCELLED; a running callback is not waited for here, one that has not begun yet
+        never begins (D5)."""
         self._cancelled = True
+        if self._callback is not None and not self.decided:
+            self._callback.cancel()
         self._withdraw()
         _resolve(self._go)
 
@@ -96,11 +101,14 @@ class Queued:
             answer: Any = method(argument)
             if answer is None or isinstance(answer, int):
                 return not (answer and failed(answer))
+            self._callback = answer if isinstance(answer, ThreadFuture) else None
             callback = asyncio.ensure_future(_wrapped(answer))
             await asyncio.wait((callback,), timeout=SINK_PATIENCE)
             if not callback.done():
                 _resolve(self.finished)
                 await asyncio.wait((callback,))
+                return False
+            if callback.cancelled():
                 return False
             result = callback.result()
         except Exception:  # noqa: BLE001 - a sink may raise anything; it ends its own request (C5)
