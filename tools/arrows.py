@@ -51,6 +51,8 @@ ARROWS: dict[str, frozenset[str] | None] = {
 EXCEPTIONS: dict[str, tuple[str, ...]] = {
     # mof.compile() stores what it reads through the seam; reading and printing MOF stays below it.
     "mof": ("openwmi.mof.compiler -> openwmi.contract.*",),
+    # What travels to and from a host process has the form in which the store keeps it.
+    "service": ("openwmi.service.registered.* -> openwmi.repository.encoding",),
 }
 
 # Pairs that the table of rooms is too coarse for: (importer, imported).

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from openwmi.model.classes import ClassDeclaration
     from openwmi.service.connection import Connection
     from openwmi.service.core import Service
+    from openwmi.service.limits import HostQuotas
     from openwmi.service.oneshot import OneShot
     from openwmi.service.portal import Portal
     from openwmi.service.schema import ClassSource
@@ -144,7 +145,7 @@ class Host:
         def sources(path: str) -> Iterable[ClassSource]:
             return (shipped,) if path == DEFAULT_NAMESPACE else ()
 
-        self.providers = Providers(_shipped_provider, announced=_announced)
+        self.providers = Providers(_shipped_provider, quotas=self._quotas, announced=_announced)
         self.repository = SharedRepository(store)
         self.namespaces = Namespaces(
             server_name(),
@@ -186,6 +187,11 @@ class Host:
                 apply(self.namespaces, self._service.settings)
             return self._service
 
+    def _quotas(self) -> HostQuotas:
+        from openwmi.service.limits import host_quotas
+
+        return host_quotas(self.namespaces)
+
     def _identification(self) -> dict[str, object]:
         """What __CIMOMIdentification says. Its moment of setup is that of the store, NULL where there is none."""
         from openwmi import __version__
@@ -221,6 +227,7 @@ class Host:
         if service is not None and portal is not None:
             portal.submit(service.shut_down).exception(timeout=service.settings.cancel_wait + 1)
             portal.stop()
+        self.providers.shut_down()
 
 
 def _shipped_provider(name: str, namespace: str) -> object | None:

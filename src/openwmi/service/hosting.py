@@ -20,9 +20,12 @@ if TYPE_CHECKING:
     from openwmi.contract.provider import Initialization
     from openwmi.model.classes import Class
     from openwmi.repository.repository import Change
+    from openwmi.service.limits import HostQuotas
     from openwmi.service.namespaces import Namespace
+    from openwmi.service.registered.hostprocess import HostProcesses
     from openwmi.service.registered.provider import RegisteredProvider
     from openwmi.service.registered.registration import Registration
+    from openwmi.service.schema import Schema
 
 
 # The roles that another method of the contract plays.
@@ -57,15 +60,27 @@ class Providers:
 
     load(name, namespace): makes one of the service's own that is asked for the first time, or gives None.
     announced: packages and modules that registrations may name (registered.code). now(): seconds, monotonic.
+    quotas(): what host processes may use.
     """
 
-    __slots__ = ("_hosted", "_load", "_lock", "_serialized", "announced", "now", "thread_limit")
+    __slots__ = (
+        "_hosted",
+        "_hosts",
+        "_load",
+        "_lock",
+        "_quotas",
+        "_serialized",
+        "announced",
+        "now",
+        "thread_limit",
+    )
 
     def __init__(
         self,
         load: Callable[[str, str], object | None] = lambda name, namespace: None,
         *,
         announced: set[str] | None = None,
+        quotas: Callable[[], HostQuotas] | None = None,
         thread_limit: int = 256,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -76,6 +91,8 @@ class Providers:
         self.announced = announced if announced is not None else set()
         self.thread_limit = thread_limit
         self.now = now
+        self._quotas = quotas
+        self._hosts: HostProcesses | None = None
 
     def register(self, provider: Any) -> HostedProvider:
         """Make a provider known under its name in every namespace, replacing one of the same name."""
@@ -97,21 +114,46 @@ class Providers:
                     hosted = self._hosted[key] = HostedProvider(provider, self.thread_limit)
         return hosted
 
-    def registered(self, registration: Registration) -> RegisteredProvider:
+    @property
+    def hosts(self) -> HostProcesses:
+        """The host processes; made when the first provider asks for one."""
+        with self._lock:
+            if self._hosts is None:
+                from openwmi.service.limits import default_quotas
+                from openwmi.service.registered.hostprocess import HostProcesses
+
+                self._hosts = HostProcesses(self._quotas or default_quotas)
+            return self._hosts
+
+    def shut_down(self) -> None:
+        """End the host processes."""
+        if self._hosts is not None:
+            self._hosts.close()
+            self._hosts = None
+
+    def registered(self, registration: Registration, schema: Schema) -> RegisteredProvider:
         """What runs the provider of a registration."""
         from openwmi.service.registered.provider import RegisteredProvider
 
         with self._lock:
             serialized = self._serialized.setdefault(registration.code, threading.Lock())
         return RegisteredProvider(
-            registration, self._make, thread_limit=self.thread_limit, now=self.now, serialized=serialized
+            registration,
+            lambda initialization: self._made(registration, initialization, schema),
+            thread_limit=self.thread_limit,
+            now=self.now,
+            serialized=serialized,
         )
 
-    def _make(self, registration: Registration, initialization: Initialization) -> Any:
+    def _made(self, registration: Registration, initialization: Initialization, schema: Schema) -> Any:
         """The object behind a registration, or its stand-in for one in a host process."""
         from openwmi.service.registered import code
 
         code.check_announced(registration.module, registration.class_name, self.announced)
+        if registration.host is not None:
+            from openwmi.service.registered.hostcall import HostedObject
+
+            return HostedObject(self.hosts, registration, initialization, schema)
         return code.initialized(code.load(registration.module, registration.class_name), initialization)
 
 
@@ -181,7 +223,11 @@ class NamespaceProviders:
             raise
         found = self._registered.get(key)
         if registration is None or found is None or found.registration != registration:
-            found = self._providers.registered(registration) if registration is not None else None
+            found = (
+                self._providers.registered(registration, self._space.schema)
+                if registration is not None
+                else None
+            )
             self._replace(key, found)
         return found
 

@@ -83,6 +83,11 @@ def host_quotas(namespaces: Namespaces) -> HostQuotas:
     return HostQuotas(*_effective(namespaces, "__providerhostquotaconfiguration").values())
 
 
+def default_quotas() -> HostQuotas:
+    """Those of a service without a store."""
+    return HostQuotas(*_DEFAULTS["__providerhostquotaconfiguration"].values())
+
+
 def idle_seconds(namespaces: Namespaces, name: str = "__objectprovidercachecontrol") -> float:
     """How long a provider is kept at least after its last use (B-41)."""
     micros = sort_key(_effective(namespaces, name)["ClearAfter"])

@@ -120,3 +120,76 @@ class Failing:
     def instances(self, request: Request) -> Any:
         yield tuple(1 if name == "Number" else None for name in request.columns)
         raise ValueError("broken")
+
+
+class Slow:
+    """Sends one row, then waits until somebody cancels; leaves a file behind when it was told to stop."""
+
+    def instances(self, request: Request) -> Any:
+        import time
+
+        request.progress(1, 2, "halfway")
+        yield tuple(
+            os.getpid() if name == "Pid" else 1 if name == "Number" else None for name in request.columns
+        )
+        while not request.cancelled:
+            time.sleep(0.01)
+        with open(os.path.join(os.environ["TMPDIR"], f"cancelled-{os.getpid()}"), "w"):
+            pass
+
+
+class Many:
+    """More rows than anybody wants."""
+
+    def instances(self, request: Request) -> Any:
+        number = 0
+        while True:
+            yield tuple(
+                number if name == "Number" else "x" * 100 if name == "Name" else None
+                for name in request.columns
+            )
+            number += 1
+
+
+class Greedy:
+    def instances(self, request: Request) -> Any:
+        yield (len(bytearray(4 << 30)),)
+
+    def instance(self, request: Request, keys: Any) -> Any:
+        """So many files, or so many threads, that it is noticed."""
+        if keys["Number"] == 1:
+            self.files = [os.dup(0) for _ in range(50)]
+        else:
+            for _ in range(40):
+                threading.Thread(target=GATE.wait, daemon=True).start()
+        GATE.wait(60)
+
+
+class Looking:
+    """Tells what a host process has: open descriptors, user, environment, arguments."""
+
+    def instances(self, request: Request) -> Any:
+        print("nobody must see this")
+        descriptors = ",".join(
+            os.readlink(f"/proc/self/fd/{one}") for one in os.listdir("/proc/self/fd")[:-1]
+        )
+        values = {
+            "Number": os.geteuid(),
+            "Name": descriptors,
+            "Owner": ",".join(sorted(os.environ)),
+            "Pid": os.getpid(),
+        }
+        yield tuple(values.get(name) for name in request.columns)
+
+
+class Wrong:
+    """Gives what its class does not have."""
+
+    def instances(self, request: Request) -> Any:
+        yield ("text",) * len(request.columns)
+
+    def instance(self, request: Request, keys: Any) -> Any:
+        return (1,)
+
+    def delete(self, request: Request, keys: Any) -> None:
+        os._exit(3)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from openwmi.service.registered.registration import Registration
 
     # Makes the object behind a registration: in this process, or a stand-in for one in a host process.
-    Make = Callable[[Registration, Initialization], Any]
+    Make = Callable[[Initialization], Any]
     Key = tuple[str | None, str | None]
 
 # The methods that play the roles of a registration.
@@ -79,7 +79,9 @@ class RegisteredProvider(HostedProvider):
         self._operations = Patience(
             self.name, registration.operation_timeout if registration.host is None else None, worked
         )
-        self._starts = Patience(self.name, registration.initialization_timeout, worked)
+        self._starts = Patience(
+            self.name, registration.initialization_timeout if registration.host is None else None, worked
+        )
         self._make = make
         self._now = now
         self._serialized = serialized if registration.reentrancy == 0 else threading.Lock()
@@ -165,7 +167,7 @@ class RegisteredProvider(HostedProvider):
         initialization = Initialization(self.name, registration.namespace, *key)
 
         def made() -> Any:
-            return self._make(registration, initialization)
+            return self._make(initialization)
 
         if registration.reentrancy == 2:
             return self._starts.answer(made)

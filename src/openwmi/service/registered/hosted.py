@@ -1,0 +1,334 @@
+"""The host process: runs providers, one service on the other end of its standard input, and ends when that is gone.
+
+Started by hostprocess; it drops its rights and sets its limits before any provider's code is imported.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+from openwmi.contract.caller import Caller
+from openwmi.contract.context import Context
+from openwmi.contract.provider import Condition, Initialization, Request
+from openwmi.model.classes import derive
+from openwmi.model.errors import WbemError, error
+from openwmi.model.status import WBEM_E_PROVIDER_NOT_CAPABLE
+from openwmi.repository.encoding import packed, unpacked, unpacked_class
+from openwmi.service.feed import Feed, Segment
+from openwmi.service.registered import code
+from openwmi.service.registered import frames as fr
+from openwmi.threads import Threads
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
+    from openwmi.model.batches import Batch
+    from openwmi.model.classes import Class
+
+# Exit codes that the service understands.
+OUT_OF_MEMORY: Final = 75
+PARENT_GONE: Final = 76
+# Rows of one message; a message is sent earlier when its rows are long.
+BATCH_ROWS: Final = 500
+BATCH_BYTES: Final = 1 << 20
+STACK_BYTES: Final = 1 << 20
+
+
+class _Answer:
+    """One call: reads its feed, sends what it gives. Implements feed.Reader."""
+
+    def __init__(self, host: _Host, call: int, credit: int) -> None:
+        self._host = host
+        self._call = call
+        self._credit = credit
+        self.feed: Feed | None = None
+
+    def allow(self, count: int) -> None:
+        self._credit += count
+        if self.feed is not None and self._credit > 0:
+            self.feed.allow(self._credit)
+
+    def on_batch(self, batch: Batch) -> None:
+        rows: list[Any] = list(batch)
+        self._credit -= len(rows)
+        try:
+            self._send(rows)
+        except (fr.FrameError, TypeError, ValueError) as failure:
+            self._host.stop(self._call)
+            self._host.end(self._call, error_content(failure))
+
+    def _send(self, rows: list[Any]) -> None:
+        packed_rows = [_packed_row(row) for row in rows]
+        while packed_rows:
+            count = BATCH_ROWS
+            while True:
+                message = fr.frame(fr.ROWS, self._call, packed_rows[:count])
+                if len(message) <= BATCH_BYTES or count == 1:
+                    break
+                count = max(1, min(count, len(packed_rows)) // 4)
+            del packed_rows[:count]
+            self._host.send(message)
+
+    def on_end(self, fault: BaseException | None, status: int) -> None:
+        self._host.end(self._call, None if fault is None else error_content(fault))
+
+
+def _packed_row(row: Any) -> Any:
+    if isinstance(row, dict):  # out-parameters
+        return {name: packed(_tupled(value)) for name, value in row.items()}
+    return [packed(_tupled(value)) for value in row]
+
+
+def _tupled(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def error_content(failure: BaseException) -> list[Any]:
+    """A failure as it travels; running out of memory ends the process instead (H12)."""
+    if isinstance(failure, MemoryError):
+        os._exit(OUT_OF_MEMORY)
+    if isinstance(failure, WbemError):
+        return [failure.code, failure.message]
+    text = str(failure)[:2000]
+    return [0, type(failure).__name__ + (f": {text}" if text else "")]
+
+
+class _Host:
+    """The objects, classes and calls of this process; everything on its loop."""
+
+    def __init__(self, connection: socket.socket, loop: asyncio.AbstractEventLoop, threads: int) -> None:
+        self._connection = connection
+        self._loop = loop
+        self._threads = Threads(threads, name="openwmi-provider")
+        self._frames = fr.Frames()
+        self._classes: dict[str, Class] = {}
+        self._objects: dict[int, Any] = {}
+        self._answers: dict[int, _Answer] = {}
+        self._out = bytearray()
+        loop.add_reader(connection.fileno(), self._on_readable)
+
+    # Bytes
+
+    def send(self, message: bytes) -> None:
+        idle = not self._out
+        self._out += message
+        if idle:
+            self._on_writable()
+
+    def _on_writable(self) -> None:
+        try:
+            sent = self._connection.send(self._out)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            os._exit(PARENT_GONE)
+        del self._out[:sent]
+        if self._out:
+            self._loop.add_writer(self._connection.fileno(), self._on_writable)
+        else:
+            self._loop.remove_writer(self._connection.fileno())
+
+    def _on_readable(self) -> None:
+        try:
+            data = self._connection.recv(1 << 18)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            os._exit(PARENT_GONE)
+        for kind, call, payload in self._frames.received(data):
+            try:
+                self._on_frame(kind, call, fr.content_of(payload))
+            except Exception as failure:  # noqa: BLE001 - it ends this call alone
+                self.end(call, error_content(failure))
+
+    # Frames
+
+    def _on_frame(self, kind: bytes, call: int, content: Any) -> None:
+        if kind == fr.CALL:
+            self._on_call(call, content)
+        elif kind == fr.GRANT:
+            if call in self._answers:
+                self._answers[call].allow(content)
+        elif kind == fr.CANCEL:
+            self.stop(call)
+        elif kind == fr.CLASS:
+            self._on_class(*content)
+        elif kind == fr.LOAD:
+            number, module, class_name, initialization = content
+            self._run(
+                call, lambda: self._load(number, module, class_name, Initialization(*initialization)), None, 1
+            )
+        elif kind == fr.UNLOAD:
+            close = getattr(self._objects.pop(content, None), "close", None)
+            if close is not None:
+                self._threads.submit(lambda: _quietly(close))
+
+    def _on_class(self, key: str, namespace: str, server: str, line: list[Any]) -> None:
+        made: Class | None = None
+        for stored in line:
+            made = derive(unpacked_class(stored), made, namespace=namespace, server=server)
+        assert made is not None
+        self._classes[key] = made
+
+    def _find(self, name: str) -> Class | None:
+        return next((one for one in self._classes.values() if one.name.lower() == name.lower()), None)
+
+    def _load(self, number: int, module: str, class_name: str, initialization: Initialization) -> list[Any]:
+        self._objects[number] = code.initialized(code.load(module, class_name), initialization)
+        return []
+
+    def _on_call(self, call: int, content: list[Any]) -> None:
+        number, method, key, columns, conditions, caller, context, arguments, reports, credit = content
+        request = Request(
+            self._classes[key],
+            tuple(columns),
+            tuple(Condition(name, op, unpacked(value, self._find)) for name, op, value in conditions),
+            caller=_caller(caller),
+            context=None
+            if context is None
+            else Context({name: unpacked(value, self._find) for name, value in context}),
+            report=(lambda *progress: self._report(call, progress)) if reports else None,
+        )
+        arguments = [self._argument(one) for one in arguments]
+
+        def opened() -> Any:
+            function = getattr(self._objects[number], method, None)
+            if function is None:
+                raise error(
+                    WBEM_E_PROVIDER_NOT_CAPABLE,
+                    f"the provider is registered for it, but has no method {method}",
+                )
+            return _as_rows(method, function(request, *arguments))
+
+        self._run(call, opened, request, credit)
+
+    def _argument(self, content: Any) -> Any:
+        """Keys and parameters travel as {"m": mapping}, all else as a raw value."""
+        if isinstance(content, dict) and "m" in content:
+            return {name: unpacked(value, self._find) for name, value in content["m"].items()}
+        return unpacked(content, self._find)
+
+    def _run(self, call: int, opened: Callable[[], Any], request: Request | None, credit: int) -> None:
+        answer = self._answers[call] = _Answer(self, call, 0)
+        segment = Segment(opened, threads=self._threads, request=request, drops=True)
+        answer.feed = Feed(self._loop, iter((segment,)), self._threads, answer)
+        answer.allow(credit)
+
+    def _report(self, call: int, progress: tuple[Any, ...]) -> None:
+        message = fr.frame(fr.PROGRESS, call, list(progress))
+        self._loop.call_soon_threadsafe(self.send, message)
+
+    def stop(self, call: int) -> None:
+        answer = self._answers.pop(call, None)
+        if answer is not None and answer.feed is not None:
+            answer.feed.stop()
+
+    def end(self, call: int, content: list[Any] | None) -> None:
+        self._answers.pop(call, None)
+        self.send(fr.frame(fr.END, call, content))
+
+
+def _caller(content: list[Any]) -> Caller:
+    sid, name, groups, *rest = content
+    return Caller(sid, name, tuple(groups), *rest)
+
+
+def _as_rows(method: str, answer: Any) -> Any:
+    """Every role's answer as rows: of an enumeration as they are, else one or none."""
+    if method == "instances":
+        return answer
+    if hasattr(answer, "__await__"):
+        return _awaited(answer)
+    return _one(answer)
+
+
+def _one(answer: Any) -> tuple[Any, ...]:
+    return () if answer is None else (answer,)
+
+
+async def _awaited(answer: Any) -> Any:
+    return _one(await answer)
+
+
+def _quietly(close: Callable[[], object]) -> None:
+    try:
+        close()
+    except Exception:  # noqa: S110, BLE001 - the object is gone, there is nobody to tell
+        pass
+
+
+# Rights and limits
+
+
+def _limit(handles: int, memory: int, threads: int) -> None:
+    """The limits that the kernel keeps; what it cannot count, the service looks at from outside (H10)."""
+    import resource
+    import threading
+
+    threading.stack_size(STACK_BYTES)
+
+    def lower(which: int, value: int) -> None:
+        _, hard = resource.getrlimit(which)
+        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(which, (value, value))
+
+    lower(resource.RLIMIT_NOFILE, max(handles, 32))
+    lower(resource.RLIMIT_CORE, 0)
+    if sys.platform == "linux":
+        lower(resource.RLIMIT_DATA, memory + threads * STACK_BYTES)
+
+
+def _become(account: str) -> None:
+    """The two lesser accounts have no rights of the service's: they are `nobody` where the service is root (F-03)."""
+    if account == "LocalSystem" or os.geteuid() != 0:
+        return
+    import pwd
+
+    nobody = pwd.getpwnam("nobody")
+    os.setgroups([])
+    os.setgid(nobody.pw_gid)
+    os.setuid(nobody.pw_uid)
+
+
+def _c_library() -> Any:
+    if sys.platform != "linux":
+        return None
+    import ctypes
+
+    return ctypes.CDLL(None, use_errno=True)
+
+
+def _die_with(parent: int, libc: Any) -> None:
+    """Have the kernel end this process with its parent, even while a provider's code keeps it from noticing."""
+    if libc is not None:
+        libc.prctl(1, 9, 0, 0, 0)  # PR_SET_PDEATHSIG, SIGKILL
+        libc.prctl(38, 1, 0, 0, 0)  # PR_SET_NO_NEW_PRIVS
+    if os.getppid() != parent:
+        os._exit(PARENT_GONE)
+
+
+def main(account: str, parent: int, threads: int, handles: int, memory: int) -> None:
+    """Serve the connection that is standard input until it ends."""
+    import socket
+
+    connection = socket.socket(fileno=os.dup(0))
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for number in (0, 1, 2):
+        os.dup2(nothing, number)
+    os.close(nothing)
+    connection.setblocking(False)
+    os.umask(0o077)
+    loop = asyncio.new_event_loop()
+    loop.set_exception_handler(lambda loop, context: None)
+    libc = _c_library()  # while the files of the interpreter can still be read for certain
+    _limit(handles, memory, threads)
+    _become(account)
+    _die_with(parent, libc)  # last, since a change of user undoes it
+    _Host(connection, loop, threads)
+    loop.run_forever()
