@@ -145,7 +145,9 @@ class Host:
         def sources(path: str) -> Iterable[ClassSource]:
             return (shipped,) if path == DEFAULT_NAMESPACE else ()
 
-        self.providers = Providers(_shipped_provider, quotas=self._quotas, announced=_announced)
+        self.providers = Providers(
+            _shipped_provider, quotas=self._quotas, announced=_announced, idle=self._idle_seconds
+        )
         self.repository = SharedRepository(store)
         self.namespaces = Namespaces(
             server_name(),
@@ -191,6 +193,11 @@ class Host:
         from openwmi.service.limits import host_quotas
 
         return host_quotas(self.namespaces)
+
+    def _idle_seconds(self) -> float:
+        from openwmi.service.limits import idle_seconds
+
+        return idle_seconds(self.namespaces)
 
     def _identification(self) -> dict[str, object]:
         """What __CIMOMIdentification says. Its moment of setup is that of the store, NULL where there is none."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from openwmi.model.errors import error
 from openwmi.model.status import WBEM_E_PROVIDER_NOT_FOUND
@@ -55,21 +55,37 @@ class HostedProvider:
         return getattr(self.provider, _METHODS.get(name, name), None)
 
 
+class Timer(Protocol):
+    def cancel(self) -> None: ...
+
+
+def _later(seconds: float, function: Callable[[], None]) -> Timer:
+    timer = threading.Timer(seconds, function)
+    timer.daemon = True
+    timer.start()
+    return timer
+
+
 class Providers:
     """All providers of a service.
 
     load(name, namespace): makes one of the service's own that is asked for the first time, or gives None.
     announced: packages and modules that registrations may name (registered.code). now(): seconds, monotonic.
-    quotas(): what host processes may use.
+    quotas(): what host processes may use. idle(): seconds that an unused object of a registered provider is kept at
+    least (B-41); later(seconds, function): a timer.
     """
 
     __slots__ = (
         "_hosted",
         "_hosts",
+        "_idle",
+        "_later",
         "_load",
         "_lock",
         "_quotas",
         "_serialized",
+        "_spaces",
+        "_timer",
         "announced",
         "now",
         "thread_limit",
@@ -83,6 +99,8 @@ class Providers:
         quotas: Callable[[], HostQuotas] | None = None,
         thread_limit: int = 256,
         now: Callable[[], float] = time.monotonic,
+        idle: Callable[[], float] = lambda: 300.0,
+        later: Callable[[float, Callable[[], None]], Timer] = _later,
     ) -> None:
         self._load = load
         self._hosted: dict[str, HostedProvider] = {}
@@ -93,6 +111,10 @@ class Providers:
         self.now = now
         self._quotas = quotas
         self._hosts: HostProcesses | None = None
+        self._idle = idle
+        self._later = later
+        self._timer: Timer | None = None
+        self._spaces: set[NamespaceProviders] = set()
 
     def register(self, provider: Any) -> HostedProvider:
         """Make a provider known under its name in every namespace, replacing one of the same name."""
@@ -126,24 +148,54 @@ class Providers:
             return self._hosts
 
     def shut_down(self) -> None:
-        """End the host processes."""
+        """Release the registered providers, end the host processes."""
+        with self._lock:
+            timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
+        for space in list(self._spaces):
+            space.retire()
         if self._hosts is not None:
             self._hosts.close()
             self._hosts = None
 
-    def registered(self, registration: Registration, schema: Schema) -> RegisteredProvider:
+    def registered(
+        self, registration: Registration, space: NamespaceProviders, schema: Schema
+    ) -> RegisteredProvider:
         """What runs the provider of a registration."""
         from openwmi.service.registered.provider import RegisteredProvider
 
         with self._lock:
             serialized = self._serialized.setdefault(registration.code, threading.Lock())
+            self._spaces.add(space)
+
+        def made(initialization: Initialization) -> Any:
+            made = self._made(registration, initialization, schema)
+            self._watch_idle(self._idle())
+            return made
+
         return RegisteredProvider(
-            registration,
-            lambda initialization: self._made(registration, initialization, schema),
-            thread_limit=self.thread_limit,
-            now=self.now,
-            serialized=serialized,
+            registration, made, thread_limit=self.thread_limit, now=self.now, serialized=serialized
         )
+
+    def forget(self, space: NamespaceProviders) -> None:
+        """A namespace has none of its own any more."""
+        with self._lock:
+            self._spaces.discard(space)
+
+    def _watch_idle(self, seconds: float) -> None:
+        """Look once in each interval, as long as there is something to release: it goes between one and two intervals
+        after its last use (B-41)."""
+        with self._lock:
+            if self._timer is None:
+                self._timer = self._later(max(seconds, 1.0), lambda: self._sweep(seconds))
+
+    def _sweep(self, seconds: float) -> None:
+        with self._lock:
+            self._timer = None
+        left = sum([space.sweep(self.now() - seconds) for space in list(self._spaces)])
+        if left:
+            self._watch_idle(seconds)
 
     def _made(self, registration: Registration, initialization: Initialization, schema: Schema) -> Any:
         """The object behind a registration, or its stand-in for one in a host process."""
@@ -192,6 +244,7 @@ class NamespaceProviders:
     def retire(self) -> None:
         """Release every registered provider; the namespace is gone."""
         self.changed()
+        self._providers.forget(self)
         with self._lock:
             gone = list(self._registered.values())
             self._registered.clear()
@@ -224,7 +277,7 @@ class NamespaceProviders:
         found = self._registered.get(key)
         if registration is None or found is None or found.registration != registration:
             found = (
-                self._providers.registered(registration, self._space.schema)
+                self._providers.registered(registration, self, self._space.schema)
                 if registration is not None
                 else None
             )
