@@ -51,11 +51,14 @@ class OneShot:
         report: Callable[[int, int, str | None], None] | None = None,
     ) -> Iterator[Batch]:
         """The operation's objects, batch by batch, as soon as they are there; WbemError when it fails."""
-        ops.checked_arguments(operation)
-        flags = ops.checked_flags(operation, flags, "async")
-        self.space.namespaces.refresh()
-        execution = Execution(self.space, self.caller, flags=flags, report=report)
-        return self._read(execution, operation)
+        return self._read(self._execution(operation, flags, report), operation)
+
+    def write(self, operation: ops.AnyOperation, flags: int = 0) -> str | None:
+        """Carry out a put or a delete; the relative path of what was put."""
+        execution = self._execution(operation, flags)
+        for _ in self._read(execution, operation):
+            pass
+        return execution.text
 
     def query(
         self,
@@ -85,6 +88,17 @@ class OneShot:
     def classes(self, superclass: str | None = None, *, deep: bool = True) -> Iterator[Batch]:
         """The subclasses of a class, or all classes."""
         return self.start(ops.CreateClassEnum(superclass), 0 if deep else 1)
+
+    def _execution(
+        self,
+        operation: ops.AnyOperation,
+        flags: int,
+        report: Callable[[int, int, str | None], None] | None = None,
+    ) -> Execution:
+        ops.checked_arguments(operation)
+        flags = ops.checked_flags(operation, flags, "async")
+        self.space.namespaces.refresh()
+        return Execution(self.space, self.caller, flags=flags, report=report)
 
     def _one(self, operation: ops.AnyOperation, flags: int) -> Any:
         return next(iter(self.start(operation, flags)))[0]
