@@ -21,26 +21,18 @@ VERBS = {
     "find": "search the names of classes, properties and methods",
     "tree": "show where a class stands: its ancestors and its descendants",
     "call": "run a method of an object or a class",
+    "create": "make an object of a class",
+    "set": "change properties of an object",
+    "rm": "delete objects",
+    "assoc": "show what is associated with an object",
+    "refs": "show the associations that point at an object",
     "mof": "print a class or an object as MOF",
     "compile": "put what MOF files declare into the repository, or check them",
     "repository": "check the repository, back it up, restore it, say where it is",
 }
 ALIASES = {"q": "query", "explain": "describe"}
 PLANNED = (
-    *(
-        "set",
-        "create",
-        "rm",
-        "assoc",
-        "refs",
-        "watch",
-        "sub",
-        "serve",
-        "user",
-        "sec",
-        "doctor",
-        "decode",
-    ),
+    *("watch", "sub", "serve", "user", "sec", "doctor", "decode"),
     *("record", "exporter", "shell", "wmic", "completion", "config"),
 )
 GARBAGE_THRESHOLD = 100_000

@@ -89,6 +89,17 @@ class Console:
         """Whether standard error is a terminal, where a changing line makes sense."""
         return not self.quiet and self._err is not None and self._err.isatty()
 
+    @property
+    def converses(self) -> bool:
+        """Whether somebody sits there who can read a question and answer it."""
+        streams = (sys.stdin, self._err)
+        return all(stream is not None and stream.isatty() for stream in streams)
+
+    def ask(self, question: str) -> bool:
+        """Put a question to which only `y` or `yes` is yes."""
+        self.complain(f"{question} [y/N] ")
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
+
     def bold(self, text: str) -> str:
         """Text that stands out in the results, where colour is wanted."""
         return f"\x1b[1m{text}\x1b[0m" if self._coloured(self._out) else text

@@ -1,8 +1,8 @@
-"""Method parameters as typed on a command line: `k=text`, `k:=json`, `k=@file`, to values of their declared types."""
+"""Parameters and properties as typed on a command line, `k=text`, `k:=json`, `k=@file`, to values of their types."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from openwmi.cli.naming import near
 from openwmi.cli.options import Misuse
@@ -12,11 +12,15 @@ from openwmi.model.cimtypes import ARRAY, INTEGER_RANGES, CimType
 from openwmi.model.classes import Class
 from openwmi.model.errors import WbemError, error
 from openwmi.model.instances import Instance
-from openwmi.model.status import WBEM_E_INVALID_METHOD_PARAMETERS
+from openwmi.model.status import (
+    WBEM_E_INVALID_METHOD_PARAMETERS,
+    WBEM_E_INVALID_PROPERTY,
+    WBEM_E_TYPE_MISMATCH,
+)
 from openwmi.model.values import coerce
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from openwmi.cli.session import Session
     from openwmi.model.classes import Method, Property
@@ -25,37 +29,72 @@ _TRUTHS = {"true": True, "1": True, "false": False, "0": False}
 
 
 class _Unfit(Exception):
-    """A value that the parameter cannot take; the text says why."""
+    """A value that a property cannot take; the text says why, and what could have been meant."""
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class _Owner(NamedTuple):
+    """Who the values are for: its name in errors, what it has, and the codes for what does not fit (None: the code of
+    the value's own fault)."""
+
+    name: str
+    noun: str
+    unknown: int
+    unfit: int | None
 
 
 def parameters(session: Session, name: str, method: Method, arguments: Sequence[str]) -> dict[str, object]:
     """The in-parameters by their declared names, checked against the signature. Raises Misuse or Failed.
 
-    A parameter given several times is an array. `name` is the method as it is called in errors.
+    `name` is the method as it is called in errors.
     """
     declared = method.inputs.properties if method.inputs is not None else {}
+    code = WBEM_E_INVALID_METHOD_PARAMETERS
+    return _typed(session, _Owner(name, "parameter", code, code), declared, arguments)
+
+
+def properties(session: Session, class_: Class, arguments: Sequence[str]) -> dict[str, object]:
+    """Values of properties by their declared names, checked against the class. Raises Misuse or Failed."""
+    owner = _Owner(f"class {class_.name}", "property", WBEM_E_INVALID_PROPERTY, None)
+    return _typed(session, owner, class_.properties, arguments)
+
+
+def _typed(
+    session: Session, owner: _Owner, declared: Mapping[str, Property], arguments: Sequence[str]
+) -> dict[str, object]:
+    """The values of their declared types. One that is given several times is an array."""
     found: dict[str, object] = {}
     for argument in arguments:
         key, kind, text = _split(argument)
         known = declared.get(key.lower())
         if known is None:
-            raise session.failed(_unknown(name, key, names_of(declared.values())))
+            failure = error(owner.unknown, f'{owner.name} has no {owner.noun} "{key}"', parameter=key)
+            raise session.failed(near(failure, key, names_of(declared.values())))
         try:
             value = _from_json(session, known, text) if kind == ":=" else _from_text(known, text)
             _add(found, known, value, several=kind == "=" and bool(known.type & ARRAY))
             coerce(found[known.name], known.type, name=known.name, reference=known.reference)
-        except _Unfit as reason:
-            raise session.failed(_refused(f"{name}: {reason}", known.name)) from None
-        except WbemError as reason:
-            raise session.failed(_refused(f"{name}: {reason.message}", known.name)) from reason
+        except (_Unfit, WbemError) as reason:
+            raise session.failed(_refused(owner, known.name, reason)) from reason
     return found
+
+
+def _refused(owner: _Owner, key: str, reason: _Unfit | WbemError) -> WbemError:
+    message = reason.message if isinstance(reason, WbemError) else str(reason)
+    own = reason.code if isinstance(reason, WbemError) else WBEM_E_TYPE_MISMATCH
+    failure = error(owner.unfit or own, f"{owner.name}: {message}", parameter=key)
+    failure.hint = reason.hint if isinstance(reason, _Unfit) and reason.hint else failure.hint
+    return failure
 
 
 def _split(argument: str) -> tuple[str, str, str]:
     """Name, `=` or `:=`, and the text, which `@file` has been replaced in."""
     name, equals, text = argument.partition("=")
     if not equals or not name.rstrip(":"):
-        raise Misuse(f"a parameter is NAME=TEXT, NAME:=JSON or NAME=@FILE, not {argument}")
+        raise Misuse(f"a value is NAME=TEXT, NAME:=JSON or NAME=@FILE, not {argument}")
     kind = "="
     if name.endswith(":"):
         name, kind = name[:-1], ":="
@@ -74,14 +113,6 @@ def _add(found: dict[str, object], declared: Property, value: object, *, several
     if declared.name in found:
         raise _Unfit(f"{declared.name} is given twice")
     found[declared.name] = value
-
-
-def _unknown(name: str, key: str, known: Sequence[str]) -> WbemError:
-    return near(_refused(f'{name} has no parameter "{key}"', key), key, known)
-
-
-def _refused(message: str, key: str) -> WbemError:
-    return error(WBEM_E_INVALID_METHOD_PARAMETERS, message, parameter=key)
 
 
 def _from_text(declared: Property, text: str) -> object:
@@ -108,7 +139,8 @@ def _moment(text: str) -> object:
         return text
     from datetime import datetime
 
-    return datetime.fromisoformat(text).astimezone()
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo is not None else moment.astimezone()
 
 
 def _from_json(session: Session, declared: Property, text: str) -> object:
@@ -138,6 +170,8 @@ def _converted(session: Session, declared: Property, document: Any) -> object:
 def _object(session: Session, declared: Property, document: dict[str, Any]) -> Instance:
     """An instance of the class that `__CLASS` or the declaration names. Parameter classes are abstract, and that is
     no hindrance (Win32_ProcessStartup)."""
+    from openwmi.cli.suggestions import closest
+
     name = document.pop("__CLASS", None) or declared.reference
     if not name:
         raise _Unfit(f'{declared.name}: say of which class the object is: {{"__CLASS": "..."}}')
@@ -149,9 +183,9 @@ def _object(session: Session, declared: Property, document: dict[str, Any]) -> I
     for key, value in document.items():
         known = members.get(key.lower())
         if known is None:
-            raise session.failed(
-                near(_refused(f'{name} has no property "{key}"', key), key, names_of(members.values()))
-            )
+            likely = closest(key, names_of(members.values()))
+            hint = f"did you mean {likely}?" if likely else None
+            raise _Unfit(f'{name} has no property "{key}"', hint)
         values[known.name] = _converted(session, known, value)
     blank = Instance(class_.layout, tuple(one.default for one in members.values()), (1 << len(members)) - 1)
     return blank.with_(values)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from openwmi.model.batches import Batch
     from openwmi.model.instances import Instance
+    from openwmi.model.paths import ObjectPath
 
     Report = Callable[[int, int, str | None], None]
 
@@ -91,6 +92,22 @@ class Session:
         self._doing = "the method did not run to its end"
         result: Instance | None = self._run("call", path, method, parameters)
         return result
+
+    def put(self, instance: Instance, flags: int) -> str:
+        """Store an instance; its relative path, which a key made up for it is part of (model.md A-262)."""
+        from openwmi.contract.operations import PutInstance
+
+        self._doing = "nothing was stored"
+        path: str = self._run("write", PutInstance(instance), flags)
+        return path
+
+    def delete(self, path: ObjectPath) -> None:
+        """Remove an instance, or a class with all that is below it."""
+        from openwmi.contract.operations import DeleteClass, DeleteInstance
+
+        self._doing = "nothing was deleted"
+        name = path.relative()
+        self._run("write", DeleteInstance(name) if path.is_instance else DeleteClass(name))
 
     def classes(self, superclass: str | None = None, *, deep: bool = True) -> Iterator[Batch]:
         """The classes below one, or all; direct children only unless deep."""
