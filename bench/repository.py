@@ -12,8 +12,8 @@ from bench.harness import Budget, Line, Note, in_turn, ratio
 from openwmi.model.classes import Class, derive
 from openwmi.model.instances import Instance
 from openwmi.mof import class_declarations
-from openwmi.repository.encoding import dumped
 from openwmi.repository.repository import Repository
+from openwmi.repository.text import dumped
 
 # OPENWMI_BENCH_OBJECTS=1000000 measures what DESIGN.md section 7 names; it takes some minutes.
 COUNT = int(os.environ.get("OPENWMI_BENCH_OBJECTS", "50000"))

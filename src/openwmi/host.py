@@ -8,12 +8,13 @@ import threading
 from typing import TYPE_CHECKING, Final
 
 from openwmi.contract.caller import Caller, unix_sid
+from openwmi.repository.prebuilt import PrebuiltSchema
 from openwmi.repository.shared import SharedRepository
 from openwmi.service.hosting import Providers
 from openwmi.service.namespaces import Namespaces
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from openwmi.model.classes import ClassDeclaration
     from openwmi.service.connection import Connection
@@ -62,85 +63,13 @@ def _user_name(uid: int) -> str:
         return str(uid)
 
 
-class ShippedClasses:
-    """The classes that come with the providers, parsed family by family when one of them is named."""
-
-    __slots__ = ("_declarations", "_families", "_lock", "_superclasses")
-
-    def __init__(self) -> None:
-        self._superclasses: dict[str, str | None] | None = None
-        self._declarations: dict[str, ClassDeclaration] = {}
-        self._families: set[str] = set()
-        self._lock = threading.Lock()
-
-    def superclasses(self) -> Mapping[str, str | None]:
-        if self._superclasses is None:
-            from openwmi.providers import CLASSES
-
-            self._superclasses = {
-                name: entry.superclass.lower() if entry.superclass else None
-                for name, entry in CLASSES.items()
-            }
-        return self._superclasses
-
-    def declaration(self, name: str) -> ClassDeclaration | None:
-        from openwmi import providers
-
-        found = self._declarations.get(name)
-        if found is None and (entry := providers.CLASSES.get(name)) is not None:
-            self._load(entry.family)
-            found = self._declarations.get(name)
-        return found
-
-    def _load(self, family: str) -> None:
-        from openwmi import providers
-        from openwmi.mof import class_declarations
-
-        with self._lock:
-            if family not in self._families:
-                for one in class_declarations(providers.load_mof(family), file=f"{family}.mof"):
-                    self._declarations[one.name.lower()] = one
-                self._families.add(family)
-
-
-class SystemClasses:
-    """The system classes every namespace holds (B-02), parsed once when the first of them is needed."""
-
-    __slots__ = ("_declarations", "_lock", "_superclasses")
-
-    def __init__(self) -> None:
-        self._declarations: dict[str, ClassDeclaration] | None = None
-        self._superclasses: dict[str, str | None] = {}
-        self._lock = threading.Lock()
-
-    def _load(self) -> dict[str, ClassDeclaration]:
-        from openwmi.mof import class_declarations
-
-        with self._lock:
-            if self._declarations is None:
-                path = os.path.join(os.path.dirname(__file__), "service", "system.mof")
-                with open(path, encoding="utf-8") as file:
-                    found = list(class_declarations(file.read(), file="system.mof", system=True))
-                self._superclasses = {
-                    c.name.lower(): c.superclass.lower() if c.superclass else None for c in found
-                }
-                self._declarations = {c.name.lower(): c for c in found}
-        return self._declarations
-
-    def superclasses(self) -> Mapping[str, str | None]:
-        self._load()
-        return self._superclasses
-
-    def declaration(self, name: str) -> ClassDeclaration | None:
-        return self._load().get(name)
-
-
 class Host:
     """This machine's WMI in this process. The loop starts with the first call that needs one."""
 
     def __init__(self, store: str) -> None:
         """`store`: the repository file, or MEMORY for one that ends with the process."""
-        shipped = ShippedClasses()
+        schema = PrebuiltSchema()
+        shipped = schema.part("cimv2")
 
         def sources(path: str) -> Iterable[ClassSource]:
             return (shipped,) if path == DEFAULT_NAMESPACE else ()
@@ -154,7 +83,7 @@ class Host:
             self.providers,
             self.repository,
             sources=sources,
-            system=SystemClasses(),
+            system=schema.part("system"),
             identification=self._identification,
         )
         self.caller = owner()

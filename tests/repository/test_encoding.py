@@ -14,14 +14,13 @@ from openwmi.model.instances import Instance
 from openwmi.mof import class_declarations
 from openwmi.repository.encoding import (
     MAX_NESTING,
-    dumped,
-    loaded,
     packed,
     packed_class,
     unpacked,
     unpacked_class,
 )
 from openwmi.repository.repository import folded
+from openwmi.repository.text import dumped, loaded
 
 INNER = derive(next(iter(class_declarations("class Inner { [key] string K; object O; sint32 A[]; };"))), None)
 SIMPLE = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False) | st.text()

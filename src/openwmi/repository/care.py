@@ -15,8 +15,9 @@ from openwmi.model.status import (
     WBEM_E_INVALID_PARAMETER,
     WBEM_E_TIMED_OUT,
 )
-from openwmi.repository.encoding import dumped, loaded, unpacked_class
+from openwmi.repository.encoding import unpacked_class
 from openwmi.repository.store import FORMAT, Store
+from openwmi.repository.text import dumped, loaded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

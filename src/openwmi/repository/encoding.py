@@ -1,19 +1,17 @@
-"""Declarations and values as JSON text, for the columns of the store.
+"""Declarations and values as lists, texts and numbers: what JSON can hold, for the columns of the store and for pipes.
 
-JSON and not a Python format: a damaged or hostile file can then give a wrong value at worst, never run code. Values are
-raw values of the model; tuples become arrays, embedded objects become objects with one marked member.
+Values are raw values of the model; tuples become lists, embedded objects become mappings with one marked member.
 """
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from openwmi.model.classes import Class, ClassDeclaration, Method, Property, derive
 from openwmi.model.errors import error
 from openwmi.model.instances import Extras, Instance
 from openwmi.model.qualifiers import EMPTY, Qualifier, QualifierSet
-from openwmi.model.status import WBEM_E_CRITICAL_ERROR, WBEM_E_QUOTA_VIOLATION
+from openwmi.model.status import WBEM_E_QUOTA_VIOLATION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,23 +19,6 @@ if TYPE_CHECKING:
     FindClass = Callable[[str], Class | None]
 
 MAX_NESTING = 64  # A-046
-_decode = json.JSONDecoder().raw_decode
-
-
-def dumped(value: Any) -> str:
-    """JSON text without blanks; non-ASCII text stays as it is, lone surrogates included."""
-    return json.dumps(value, separators=(",", ":"))
-
-
-def loaded(text: str) -> Any:
-    """What :func:`dumped` wrote; CRITICAL_ERROR when the store is damaged."""
-    try:
-        value, end = _decode(text)  # json.loads() costs as much again, for blanks that are not there
-        if end == len(text):
-            return value
-    except (ValueError, RecursionError, TypeError):
-        pass
-    raise error(WBEM_E_CRITICAL_ERROR, "the repository holds an object that cannot be read")
 
 
 # Values

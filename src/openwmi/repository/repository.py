@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from openwmi.model.instances import Instance
 from openwmi.repository.encoding import (
-    dumped,
-    loaded,
     packed,
     packed_class,
     packed_extras,
@@ -20,6 +18,7 @@ from openwmi.repository.encoding import (
     unpacked_extras,
 )
 from openwmi.repository.store import Store
+from openwmi.repository.text import dumped, loaded
 
 if TYPE_CHECKING:
     import sqlite3
