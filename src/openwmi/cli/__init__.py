@@ -26,13 +26,14 @@ VERBS = {
     "rm": "delete objects",
     "assoc": "show what is associated with an object",
     "refs": "show the associations that point at an object",
+    "watch": "show events as they happen, or run a program for each",
     "mof": "print a class or an object as MOF",
     "compile": "put what MOF files declare into the repository, or check them",
     "repository": "check the repository, back it up, restore it, say where it is",
 }
 ALIASES = {"q": "query", "explain": "describe"}
 PLANNED = (
-    *("watch", "sub", "serve", "user", "sec", "doctor", "decode"),
+    *("sub", "serve", "user", "sec", "doctor", "decode"),
     *("record", "exporter", "shell", "wmic", "completion", "config"),
 )
 GARBAGE_THRESHOLD = 100_000

@@ -48,6 +48,10 @@ class Writer(writer.Writer):
             if self._count >= SAMPLE_ROWS or monotonic() - self._since > SAMPLE_SECONDS:
                 self._settle()
 
+    def pause(self) -> None:
+        self.finish()
+        super().pause()
+
     def finish(self) -> None:
         if self._widths is None and self._instead is None and self._held:
             self._settle()

@@ -53,6 +53,10 @@ class Writer:
         for codes, rows in self.columns.blocks(batch):
             self.rows(codes, rows)
 
+    def pause(self) -> None:
+        """More may come, but not now: what was written so far is to be seen."""
+        self.console.flush()
+
     def end(self) -> None:
         """The result is over, or as much of it as there will be. Called once, whatever happened before."""
         self.finish()
