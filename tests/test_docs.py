@@ -51,15 +51,22 @@ def name_of(block: Block) -> str:
     return f"{block.page}:{block.line}"
 
 
-@pytest.fixture(scope="module")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """A shell where `openwmi` is the launcher of this tree and `import openwmi` its package."""
-    programs = tmp_path_factory.mktemp("bin")
-    (programs / "openwmi").symlink_to(ROOT / "openwmi")
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A directory that looks like the clone, where commands may leave files."""
+    for name in ("openwmi", "examples", "test"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    return tmp_path
+
+
+@pytest.fixture
+def environment(tmp_path: Path, place: Path) -> dict[str, str]:
+    """A shell where `openwmi` is the launcher of this tree and `import openwmi` its package; nothing is stored yet."""
     return {
         **os.environ,
-        "PATH": f"{programs}:{os.environ['PATH']}",
+        "PATH": f"{place}:{os.environ['PATH']}",
         "PYTHONPATH": str(ROOT / "src"),
+        "OPENWMI_HOME": str(tmp_path / "home"),
         "LC_ALL": "C.UTF-8",
     }
 
@@ -80,20 +87,27 @@ def matches(shown: str, printed: str) -> bool:
     """Whether the output is what the page shows, `...` standing for anything; nothing shown means anything goes."""
     if not shown:
         return True
-    pattern = ".*?".join(re.escape(part.strip(" ")) for part in shown.rstrip("\n").split("..."))
-    pattern = pattern.replace("\\ ", " ").replace(" ", r"[ ]+")
-    return (
-        re.fullmatch(pattern, re.sub(r"[ ]+$", "", printed, flags=re.MULTILINE).rstrip("\n"), re.DOTALL)
-        is not None
-    )
+    pattern = ".*?".join(re.escape(part.strip(" ")) for part in _single(shown).split("..."))
+    return re.fullmatch(pattern, _single(printed), re.DOTALL) is not None
+
+
+def _single(text: str) -> str:
+    """Without blanks at the ends of lines, and with one blank where there are several."""
+    return re.sub(r" +", " ", re.sub(r" +$", "", text, flags=re.MULTILINE)).rstrip("\n")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("block", blocks("console"), ids=name_of)
-def test_commands_print_what_the_page_says(block: Block, environment: dict[str, str]) -> None:
+def test_commands_print_what_the_page_says(block: Block, environment: dict[str, str], place: Path) -> None:
     for position, (command, shown) in enumerate(commands(block), 1):
         ended = subprocess.run(
-            ["bash", "-c", command], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60
+            ["bash", "-c", command],
+            cwd=place,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
         )
         last = position == len(commands(block))
         printed = ended.stdout + ended.stderr
@@ -103,10 +117,10 @@ def test_commands_print_what_the_page_says(block: Block, environment: dict[str, 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("block", blocks("python"), ids=name_of)
-def test_programs_run(block: Block, environment: dict[str, str]) -> None:
+def test_programs_run(block: Block, environment: dict[str, str], place: Path) -> None:
     ended = subprocess.run(
         [sys.executable, "-W", "error", "-c", block.text],
-        cwd=ROOT,
+        cwd=place,
         env=environment,
         capture_output=True,
         text=True,
