@@ -137,6 +137,8 @@ def _property(
     heap: Heap, name_reference: int, info_reference: int, nd: bytes, table: bytes, chain: tuple[str, ...]
 ) -> tuple[Column, Property]:
     name = heap.text(name_reference)
+    if not name:
+        raise invalid("a property has no name")
     info = heap.reader(info_reference)
     heap.spend(INFO.size)
     kind, order, offset, depth = info.numbers(INFO)

@@ -90,12 +90,12 @@ class DecodedInstance(Instance):
 def kind_of(layout: Layout, readers: dict[str, ReadOne]) -> type[DecodedInstance]:
     """DecodedInstance with the properties of a layout as properties of Python: twice as fast as `__getattr__`.
 
-    Names that mean something already, or that Python would take for its own, go without.
+    Names that mean something already, or that are none to Python, go without.
     """
     known = {
         name: property(_getter(position, layout.types[position], readers[name]))
         for position, name in enumerate(layout.names)
-        if name in readers and name[0] != "_" and name[-1] != "_" and not hasattr(DecodedInstance, name)
+        if name in readers and name.isidentifier() and name[-1] != "_" and not hasattr(DecodedInstance, name)
     }
     return type("DecodedInstance", (DecodedInstance,), {"__slots__": (), "__module__": __name__, **known})
 
