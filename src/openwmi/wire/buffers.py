@@ -21,6 +21,18 @@ _ZEROS: Final = bytes(16)
 Buffer = bytes | bytearray | memoryview
 
 
+class Layout:
+    """A run of numbers that is read or written at once: format characters of `struct`, little-endian, no alignment."""
+
+    __slots__ = ("pack", "size", "unpack_from")
+
+    def __init__(self, form: str) -> None:
+        made = Struct("<" + form)
+        self.size = made.size
+        self.pack = made.pack
+        self.unpack_from = made.unpack_from
+
+
 class Reader:
     """Reads forward through a buffer. Whatever would pass its end raises PeerMisbehaved with the clause at hand.
 
@@ -77,6 +89,10 @@ class Reader:
     def i32(self) -> int:
         value: int = _I32.unpack_from(self.data, self._take(4))[0]
         return value
+
+    def fixed(self, layout: Layout) -> tuple[int, ...]:
+        """The numbers of a layout."""
+        return layout.unpack_from(self.data, self._take(layout.size))
 
     def guid(self) -> UUID:
         start = self._take(16)
@@ -148,6 +164,12 @@ class Writer:
 
     def i32(self, value: int) -> None:
         self._pack(_I32, value)
+
+    def fixed(self, layout: Layout, *values: int) -> None:
+        try:
+            self.data += layout.pack(*values)
+        except error as reason:
+            raise LocalProtocolError(f"{values!r} do not fit: {reason}") from None
 
     def guid(self, value: UUID) -> None:
         self.data += value.bytes_le

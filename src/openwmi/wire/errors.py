@@ -50,3 +50,9 @@ class PeerMisbehaved(RemoteProtocolError):
 
 class PeerIncompatible(RemoteProtocolError):
     """The peer keeps to the rules, but needs a version or an option that this side does not have."""
+
+
+class AuthenticationFailed(RemoteProtocolError):
+    """The peer could not prove who it is, or a message of it fails its check. Says nothing about the secret."""
+
+    status = ACCESS_DENIED

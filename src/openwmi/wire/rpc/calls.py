@@ -1,0 +1,117 @@
+"""PDUs that carry calls: request, response, fault, and those without a body: shutdown, co_cancel, orphaned.
+
+[C706] 12.6.4.2, 12.6.4.6 to 12.6.4.11. A call PDU is a *head* (everything before the stub), the stub with its pad,
+and the verifier; the head is what a signature covers besides, so it is made and kept as bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from openwmi.wire.buffers import Layout, Writer
+from openwmi.wire.rpc.constants import OBJECT, WHOLE, PduType
+from openwmi.wire.rpc.frame import Frame, write_frame, write_header
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+_REQUEST: Final = Layout("IHH")
+_RESPONSE: Final = Layout("IHBB")
+_FAULT: Final = Layout("IHBBII")
+
+REQUEST_HEAD: Final = 24
+OBJECT_SIZE: Final = 16
+RESPONSE_HEAD: Final = 24
+FAULT_HEAD: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One fragment of a call. stub_start: where the stub begins in the frame's data."""
+
+    context_id: int
+    opnum: int
+    object: UUID | None = None
+    alloc_hint: int = 0
+    stub_start: int = REQUEST_HEAD
+
+    CLAUSE = "[C706] 12.6.4.9"
+
+    @classmethod
+    def decode(cls, frame: Frame) -> Request:
+        reader = frame.body(cls.CLAUSE)
+        hint, context_id, opnum = reader.fixed(_REQUEST)
+        target = reader.guid() if frame.flags & OBJECT else None
+        return cls(context_id, opnum, target, hint, reader.position)
+
+    def head(self, flags: int, length: int, auth_length: int, call_id: int) -> bytes:
+        if self.object is not None:
+            flags |= OBJECT
+        fixed = write_header(PduType.REQUEST, flags, length, auth_length, call_id)
+        fixed += _REQUEST.pack(self.alloc_hint, self.context_id, self.opnum)
+        return fixed if self.object is None else fixed + self.object.bytes_le
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One fragment of an answer."""
+
+    context_id: int
+    cancels: int = 0
+    alloc_hint: int = 0
+    stub_start: int = RESPONSE_HEAD
+
+    CLAUSE = "[C706] 12.6.4.10"
+
+    @classmethod
+    def decode(cls, frame: Frame) -> Response:
+        reader = frame.body(cls.CLAUSE)
+        hint, context_id, cancels, _ = reader.fixed(_RESPONSE)
+        return cls(context_id, cancels, hint, reader.position)
+
+    def head(self, flags: int, length: int, auth_length: int, call_id: int) -> bytes:
+        fixed = write_header(PduType.RESPONSE, flags, length, auth_length, call_id)
+        return fixed + _RESPONSE.pack(self.alloc_hint, self.context_id, self.cancels, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A call that failed before or around the method itself; status: a fault code or an HRESULT.
+
+    extended: what follows is extended error information ([MS-RPCE] 2.2.2.6, [MS-EERR]), which nobody here reads.
+    """
+
+    context_id: int
+    status: int
+    cancels: int = 0
+    extended: int = 0
+    alloc_hint: int = FAULT_HEAD - RESPONSE_HEAD
+    stub_start: int = FAULT_HEAD
+
+    CLAUSE = "[C706] 12.6.4.7"
+
+    @classmethod
+    def decode(cls, frame: Frame) -> Fault:
+        reader = frame.body(cls.CLAUSE)
+        hint, context_id, cancels, extended, status, _ = reader.fixed(_FAULT)
+        return cls(context_id, status, cancels, extended, hint, reader.position)
+
+    def head(self, flags: int, length: int, auth_length: int, call_id: int) -> bytes:
+        fixed = write_header(PduType.FAULT, flags, length, auth_length, call_id)
+        status = self.status & 0xFFFFFFFF
+        return fixed + _FAULT.pack(self.alloc_hint, self.context_id, self.cancels, self.extended, status, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Bare:
+    """shutdown, co_cancel, orphaned: a header that says it all ([C706] 12.6.4.11, 12.6.4.6, 12.6.4.8)."""
+
+    kind: PduType
+
+    @classmethod
+    def decode(cls, frame: Frame) -> Bare:
+        return cls(frame.kind)
+
+    def encode(self, call_id: int) -> bytes:
+        return write_frame(self.kind, WHOLE, call_id, Writer(), None)
