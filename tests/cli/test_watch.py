@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,22 @@ def put(name: str, size: int) -> Callable[[], object]:
 
 
 SOON = ("--within", "0.1")
+
+
+@contextmanager
+def watching(home: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """`openwmi watch` as a user runs it, with a store of its own, once its subscription is in force."""
+    with subprocess.Popen(
+        [str(ROOT / "openwmi"), "watch", *arguments, "-v"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OPENWMI_HOME": str(home)},
+    ) as running:
+        assert running.stderr is not None
+        assert "watching; Ctrl-C ends it\n" in iter(running.stderr.readline, "")
+        yield running
+        running.kill()
 
 
 def watch(main: Main, *arguments: str) -> Ended:
@@ -348,15 +365,7 @@ def test_time_ends_it_well_whether_events_came_or_not(main: Main, meanwhile: Mea
 @pytest.mark.slow
 @pytest.mark.req("calls:D6")
 def test_ctrl_c_unsubscribes(tmp_path: Path) -> None:
-    with subprocess.Popen(
-        [str(ROOT / "openwmi"), "watch", "__NamespaceCreationEvent", "-n", "root", "-v", "-o", "json"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "OPENWMI_HOME": str(tmp_path)},
-    ) as running:
-        assert running.stderr is not None
-        assert "watching; Ctrl-C ends it\n" in iter(running.stderr.readline, "")
+    with watching(tmp_path, "__NamespaceCreationEvent", "-n", "root", "-o", "json") as running:
         running.send_signal(signal.SIGINT)
         out, err = running.communicate(timeout=SECONDS)
     assert (running.returncode, out, err) == (130, "[]\n", "cancelled\n")
@@ -445,24 +454,18 @@ def test_a_program_beside_the_rows(main: Main, meanwhile: Meanwhile) -> None:
 
 
 @pytest.mark.slow
-def test_a_process_that_starts_is_named(program: Program, tmp_path: Path) -> None:
+def test_a_process_that_starts_is_named(tmp_path: Path) -> None:
     marker = f"marker-{tmp_path.name}"
-    with subprocess.Popen(
-        [
-            *(str(ROOT / "openwmi"), "watch", "Win32_Process", "--on", "create", "--count", "1", "-v"),
-            *("--within", "0.1", "--where", f"CommandLine LIKE '%{marker}%'", "-o", "jsonl"),
-        ],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "OPENWMI_HOME": str(tmp_path)},
-    ) as running:
-        assert running.stderr is not None
-        assert "watching; Ctrl-C ends it\n" in iter(running.stderr.readline, "")
-        with subprocess.Popen([sys.executable, "-c", f"input() #{marker}"], stdin=subprocess.PIPE) as started:
-            out, err = running.communicate(timeout=SECONDS)
-            assert started.stdin is not None
-            started.stdin.close()
+    where = f"CommandLine LIKE '%{marker}%'"
+    arguments = ("--on", "create", "--count", "1", "--within", "0.1", "--where", where, "-o", "jsonl")
+    program = [sys.executable, "-c", f"input() #{marker}"]
+    with (
+        watching(tmp_path, "Win32_Process", *arguments) as running,
+        subprocess.Popen(program, stdin=subprocess.PIPE) as started,
+    ):
+        out, err = running.communicate(timeout=SECONDS)
+        assert started.stdin is not None
+        started.stdin.close()
     assert (running.returncode, err) == (0, "")
     assert json.loads(out)["TargetInstance"]["ProcessId"] == started.pid
 
