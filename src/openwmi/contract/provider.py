@@ -1,4 +1,4 @@
-"""What a provider is asked and what it answers (model.md F2; DESIGN.md section 3).
+"""What a provider is asked, what it answers, and how it raises events (model.md F2; DESIGN.md section 3).
 
 A provider yields *rows*: tuples of raw values aligned with ``request.columns``. It reads only what those columns
 need. ``request.conditions`` are hints that may save work; the service always filters again.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping
+    from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping, Sequence
 
     from openwmi.contract.caller import Caller
     from openwmi.contract.context import Context
@@ -100,6 +100,56 @@ class Request:
             self._report(current, total, message)
 
 
+class EventCoverage(NamedTuple):
+    """One kind of event that a provider raises without being polled: a query of its EventQueryList (F-27).
+
+    event: the name of an event class; those below it are meant too. target: of intrinsic events the class whose
+    instances they are about: all of its instances, and those of the classes below it.
+    """
+
+    event: str
+    target: str | None = None
+
+
+class EventSink(Protocol):
+    """Where a provider's events go while somebody wants them. Every method may be called from any thread.
+
+    remote: None for everybody, or whether callers of other machines are meant or those of this one, where the two may
+    not see the same.
+    """
+
+    @property
+    def stopped(self) -> bool:
+        """True once nobody wants events any more."""
+
+    def on_stop(self, call: Callable[[], object]) -> None:
+        """Have `call` run when nobody wants events any more: at once if that is so. It must not wait."""
+
+    def wait(self, seconds: float) -> bool:
+        """Sleep, but not longer than events are wanted; True when they are not any more. Not on the event loop."""
+
+    def ready(self) -> None:
+        """Say that whatever happens from now on is heard: subscriptions are in force. After a second it counts as
+        said."""
+
+    def wanted(self, coverage: EventCoverage, *, remote: bool | None = None) -> bool:
+        """Whether somebody subscribes to what such a coverage yields. Cheap. What nobody wants may be raised, too
+        (F-28)."""
+
+    def class_named(self, name: str) -> Class:
+        """A class of the namespace, for instances to embed."""
+
+    def event(self, class_name: str, values: Mapping[str, object]) -> Instance:
+        """An event with these values, each coerced to its property's type; the rest is NULL."""
+
+    def indicate(self, events: Sequence[Instance], *, remote: bool | None = None) -> bool:
+        """Raise events, in order; False when nobody wants any. While too many wait it does not come back, except on the
+        event loop."""
+
+    def lost(self, count: int) -> None:
+        """Say that events could not be had. Their subscribers hear of it, as of any other gap (B90)."""
+
+
 class Provider(Protocol):
     """A source of instances. Every method but the name may be missing: the service then answers NOT_CAPABLE (F-20).
 
@@ -107,6 +157,11 @@ class Provider(Protocol):
     list. The others may be plain or async. Anything they raise that is not a WbemError becomes PROVIDER_FAILURE for
     that call alone. A provider that a registration names (F-01) may also have ``initialize(initialization)``, called
     before anything else, and ``close()``, called when it is released; both plain.
+
+    A source of events has ``events``, the coverages of what it raises, and ``provide_events(sink)`` (F-27). That is
+    called when the first subscription needs it, and raises events until the last one is gone: a plain function, which
+    runs on a thread of its own, returns once ``sink.stopped``; a coroutine is cancelled. Coming back before that, or
+    raising, fails everybody who depends on it, unless polling can take over.
     """
 
     name: str

@@ -15,7 +15,7 @@ from openwmi.model.status import WBEM_E_PROVIDER_NOT_FOUND
 from openwmi.threads import Threads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
     from openwmi.contract.provider import Initialization
     from openwmi.model.classes import Class
@@ -70,6 +70,7 @@ class Providers:
     """All providers of a service.
 
     load(name, namespace): makes one of the service's own that is asked for the first time, or gives None.
+    raising(namespace): the names of the service's own that raise events there.
     announced: packages and modules that registrations may name (registered.code). now(): seconds, monotonic.
     quotas(): what host processes may use. idle(): seconds that an unused object of a registered provider is kept at
     least (B-41); later(seconds, function): a timer.
@@ -83,6 +84,7 @@ class Providers:
         "_load",
         "_lock",
         "_quotas",
+        "_raising",
         "_serialized",
         "_spaces",
         "_timer",
@@ -95,6 +97,7 @@ class Providers:
         self,
         load: Callable[[str, str], object | None] = lambda name, namespace: None,
         *,
+        raising: Callable[[str], Iterable[str]] = lambda namespace: (),
         announced: set[str] | None = None,
         quotas: Callable[[], HostQuotas] | None = None,
         thread_limit: int = 256,
@@ -103,6 +106,7 @@ class Providers:
         later: Callable[[float, Callable[[], None]], Timer] = _later,
     ) -> None:
         self._load = load
+        self._raising = raising
         self._hosted: dict[str, HostedProvider] = {}
         self._lock = threading.Lock()
         self._serialized: dict[str, threading.Lock] = {}
@@ -158,6 +162,16 @@ class Providers:
         if self._hosts is not None:
             self._hosts.close()
             self._hosts = None
+
+    def raising(self, namespace: str) -> Iterator[HostedProvider]:
+        """Those that raise events of their own in a namespace (F-27)."""
+        for key, one in list(self._hosted.items()):
+            if "|" not in key and one.role("provide_events") is not None:
+                yield one
+        for name in self._raising(namespace):
+            found = self.find(name, namespace)
+            if found is not None and name.lower() not in self._hosted:
+                yield found
 
     def registered(
         self, registration: Registration, space: NamespaceProviders, schema: Schema
@@ -236,6 +250,10 @@ class NamespaceProviders:
     def named(self, name: str) -> HostedProvider | None:
         """The provider of that name, or None; the codes of F-02 when it is registered but cannot be used."""
         return self._providers.find(name, self._space.path) or self._of_repository(name)
+
+    def raising(self) -> Iterator[HostedProvider]:
+        """The providers that raise events of their own here (F-27)."""
+        return self._providers.raising(self._space.path)
 
     def changed(self) -> None:
         """Something about the registrations of this namespace has changed: they are read again when needed."""

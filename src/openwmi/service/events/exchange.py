@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from openwmi.model.errors import error
 from openwmi.model.status import WBEM_E_QUOTA_VIOLATION
-from openwmi.service.events.plan import Event, EventPlan, event_plan
+from openwmi.service.events.plan import Event, EventPlan, event_plan, polled_targets
 from openwmi.service.events.polling import Poll
+from openwmi.service.events.providers import EventProviders
 from openwmi.service.events.stored import StoredEvents
 from openwmi.service.events.subscription import Subscription
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from openwmi.contract.caller import Caller
     from openwmi.model.classes import Class
+    from openwmi.model.instances import Instance
     from openwmi.service.call import RunningCall
     from openwmi.service.core import Service
     from openwmi.service.namespaces import Namespace
@@ -34,11 +36,12 @@ class Exchange:
         self.service = service
         self.loop = service.loop
         self._clock = clock
-        self._plans: dict[tuple[str, str], EventPlan] = {}
+        self._plans: dict[tuple[Any, ...], EventPlan] = {}
         self._by_class: dict[tuple[str, str], dict[Subscription, None]] = {}
         self._by_user: dict[str, int] = {}
         self._polls: dict[tuple[str, str, float, str], Poll] = {}
         self._stored = StoredEvents(self)
+        self._providers = EventProviders(self)
         self.count = 0
 
     @property
@@ -59,13 +62,13 @@ class Exchange:
                 parameter=text,
             )
         plan = self._plan(space, text)
-        subscription = Subscription(self, space, plan, call)
+        subscription = Subscription(self, space, plan, call, caller)
         for name in plan.steps:
             self._by_class.setdefault((space.path.lower(), name), {})[subscription] = None
         self.count += 1
         self._by_user[caller.sid] = mine + 1
-        polls = [self._poll(subscription, class_, caller) for class_ in plan.polled]
-        subscription.awaits(polls)
+        polls = [self._poll(subscription, class_) for class_ in plan.polled]
+        subscription.awaits([*polls, *self._providers.join(subscription)])
         for poll in polls:
             poll.add(subscription)
         self._stored.watch(space)
@@ -92,27 +95,52 @@ class Exchange:
             del self._by_user[sid]
         for poll in list(self._polls.values()):
             poll.remove(subscription)
+        self._providers.leave(subscription)
 
     def _plan(self, space: Namespace, text: str) -> EventPlan:
         """The plan of a query; 10,000 subscriptions with one text share it."""
-        key = (space.path.lower(), text)
+        raising = self._providers.raising(space)
+        key = (space.path.lower(), text, tuple(raising.values()))
         plan = self._plans.get(key)
         if plan is None or plan.query.class_ is not space.schema.find_class(plan.query.class_.name):
-            plan = event_plan(space, text, raised=self._raised)
+
+            def raised(event: Class, target: Class | None) -> bool:
+                """Whether such events can be raised without polling: extrinsic ones by any program (D-104)."""
+                return target is None or self._providers.covered(raising.values(), event, target)
+
+            plan = event_plan(space, text, raised=raised)
             if len(self._plans) >= 4096:
                 self._plans.clear()
             self._plans[key] = plan
         return plan
 
-    def _raised(self, event: Class, target: Class | None) -> bool:
-        """Whether events of a class can be raised without polling: extrinsic ones by any program (D-104)."""
-        return target is None
-
     # Polling
 
-    def _poll(self, subscription: Subscription, class_: Class, caller: Caller) -> Poll:
+    def poll_instead(self, subscription: Subscription) -> None:
+        """A provider that was to raise what this subscription wants has failed: poll what nobody raises now."""
+        space, plan = subscription.space, subscription.plan
+
+        def raised(event: Class, target: Class | None) -> bool:
+            return target is not None and self._providers.covered_now(space, event, target)
+
+        for class_ in polled_targets(space, plan.query, plan.steps, raised):
+            poll = self._poll(subscription, class_)
+            if not poll.serves(subscription):
+                poll.add(subscription)
+
+    def raised_by_provider(self, space: Namespace, kind: str, instance: Instance) -> bool:
+        """Whether a provider at work raises events of this kind about such an instance by itself."""
+        class_ = instance.class_
+        return (
+            self._providers.at_work
+            and class_ is not None
+            and self._providers.covered_now(space, space.schema.class_named(kind), class_)
+        )
+
+    def _poll(self, subscription: Subscription, class_: Class) -> Poll:
         """The poll that subscriptions with the same class, interval and caller share."""
         within = subscription.plan.query.within
+        caller = subscription.caller
         assert within is not None
         key = (subscription.space.path.lower(), class_.name.lower(), within, caller.sid)
         poll = self._polls.get(key)
@@ -129,6 +157,10 @@ class Exchange:
     def listening(self, path: str, class_name: str) -> bool:
         """Whether anybody subscribes to events of this class in this namespace."""
         return (path.lower(), class_name.lower()) in self._by_class
+
+    def listeners(self, space: Namespace, event: Event) -> Iterable[Subscription]:
+        """Who subscribes to events of this class in this namespace."""
+        return self._by_class.get((space.path.lower(), event.class_.name.lower()), ())
 
     def raise_event(self, path: str, event: Event, only: Iterable[Subscription] | None = None) -> None:
         """Offer an event to the subscriptions of a namespace, or to some of them."""

@@ -13,7 +13,7 @@ from openwmi.wql.steps import step_for
 from openwmi.wql.terms import FALSE, TRUE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from openwmi.model.classes import Class
     from openwmi.service.namespaces import Namespace
@@ -60,13 +60,17 @@ def event_plan(space: Namespace, text: str, *, raised: Callable[[Class, Class | 
         if condition != FALSE:
             left = None if condition == TRUE else condition
             steps[class_.name.lower()] = step_for(class_, query.selection, left, locatable=False)
-    return EventPlan(query, steps, _polled(space, query, raised))
+    return EventPlan(query, steps, polled_targets(space, query, steps, raised))
 
 
-def _polled(
-    space: Namespace, query: EventQuery, raised: Callable[[Class, Class | None], bool]
+def polled_targets(
+    space: Namespace,
+    query: EventQuery,
+    steps: Collection[str],
+    raised: Callable[[Class, Class | None], bool],
 ) -> tuple[Class, ...]:
-    """The target classes that only polling can watch: those with provider-backed classes in their closure."""
+    """The target classes that only polling can watch: those with provider-backed classes in their closure of which
+    nobody raises one of the wanted kinds of events (E-21)."""
     event = query.class_
     if query.within is None or not (
         event.inherits_from("__InstanceOperationEvent")
@@ -79,10 +83,11 @@ def _polled(
             "the query would poll the instances of every class: say which, with TargetInstance ISA 'Class'",
             parameter=query.select.text,
         )
+    kinds = [space.schema.class_named(kind) for kind in (CREATION, DELETION, MODIFICATION) if kind in steps]
     polled = []
     for target in query.targets:
         closure = (target, *space.schema.subclasses(target.name))
-        if any(one.is_dynamic and not raised(event, one) for one in closure):
+        if any(one.is_dynamic and not raised(kind, one) for kind in kinds for one in closure):
             polled.append(target)
     return tuple(polled)
 

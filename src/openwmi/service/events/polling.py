@@ -117,6 +117,10 @@ class Poll:
                 self._timer.cancel()
             self._read()
 
+    def serves(self, subscription: Subscription) -> bool:
+        """Whether a subscription takes part."""
+        return subscription in self._subscriptions
+
     def remove(self, subscription: Subscription) -> None:
         """The last one to leave ends the poll."""
         if self._subscriptions.pop(subscription, subscription) is not None:
@@ -230,6 +234,8 @@ class Poll:
                 self._raise(MODIFICATION, {"TargetInstance": one, "PreviousInstance": old})
 
     def _raise(self, kind: str, values: dict[str, Any]) -> None:
+        if self._exchange.raised_by_provider(self.space, kind, values["TargetInstance"]):
+            return  # the kinds that its provider raises are not raised twice (E-21)
         if self._wanted(kind):
             event = self._exchange.made(self.space, kind, values)
             waiting = self._fresh | self._joined

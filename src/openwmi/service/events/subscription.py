@@ -11,25 +11,29 @@ from openwmi.model.status import WBEM_E_QUEUE_OVERFLOW
 from openwmi.service.events.grouping import Grouper
 
 if TYPE_CHECKING:
+    from openwmi.contract.caller import Caller
+    from openwmi.model.errors import WbemError
     from openwmi.service.call import RunningCall
     from openwmi.service.events.exchange import Exchange
     from openwmi.service.events.plan import Event, EventPlan
-    from openwmi.service.events.polling import Poll
     from openwmi.service.namespaces import Namespace
 
 
 class Subscription:
     """Stands where other calls have a feed: it produces when something happens, not when it is asked."""
 
-    __slots__ = ("_awaited", "_exchange", "_grouper", "call", "plan", "space")
+    __slots__ = ("_awaited", "_exchange", "_grouper", "call", "caller", "plan", "space")
 
-    def __init__(self, exchange: Exchange, space: Namespace, plan: EventPlan, call: RunningCall) -> None:
+    def __init__(
+        self, exchange: Exchange, space: Namespace, plan: EventPlan, call: RunningCall, caller: Caller
+    ) -> None:
         self._exchange = exchange
         self.space = space
         self.plan = plan
         self.call = call
+        self.caller = caller
         self._grouper: Grouper | None = None
-        self._awaited: tuple[Poll, ...] = ()
+        self._awaited: tuple[object, ...] = ()
         if plan.query.group_within is not None:
             aggregate = space.schema.class_named("__AggregateEvent")
             self._grouper = Grouper(exchange.loop, plan, aggregate, self._deliver_group)
@@ -37,18 +41,28 @@ class Subscription:
     def allow(self, demand: int) -> None:
         """Events come by themselves; what the sink cannot take yet waits in the call, up to a limit."""
 
-    def awaits(self, polls: list[Poll]) -> None:
-        """The subscription is in force once the first reading of each of these is through (B88)."""
-        self._awaited = tuple(polls)
-        if not polls:
+    def awaits(self, sources: list[object]) -> None:
+        """The subscription is in force once each of these is: a poll whose first reading is through (B88), a provider
+        that watches."""
+        self._awaited = tuple(sources)
+        if not sources:
             self.call.on_begun()
 
-    def has_baseline(self, poll: Poll) -> None:
-        """A poll has been through a reading; one that failed counts, or a broken provider would hold up its caller."""
-        if poll in self._awaited:
-            self._awaited = tuple(one for one in self._awaited if one is not poll)
+    def has_baseline(self, source: object) -> None:
+        """A source is in force; a reading that failed counts, or a broken provider would hold up its caller."""
+        if source in self._awaited:
+            self._awaited = tuple(one for one in self._awaited if one is not source)
             if not self._awaited:
                 self.call.on_begun()
+
+    def missed(self, count: int, provider: str) -> None:
+        """A provider could not raise all events: the gap ends the subscription, as a full queue does (B90)."""
+        self.end(error(WBEM_E_QUEUE_OVERFLOW, f"{count} events of provider {provider} were lost"))
+
+    def end(self, fault: WbemError) -> None:
+        """End with an error. Nothing more is offered, even while a callback keeps the call from ending."""
+        self.call.on_end(fault, 0)
+        self.stop()
 
     def stop(self) -> None:
         """The call is over."""
@@ -85,7 +99,5 @@ class Subscription:
         limit = self._exchange.limit
         if self.call.machine.waiting < limit:
             return True
-        self.call.on_end(
-            error(WBEM_E_QUEUE_OVERFLOW, f"{limit} events wait for a sink that does not take them"), 0
-        )
+        self.end(error(WBEM_E_QUEUE_OVERFLOW, f"{limit} events wait for a sink that does not take them"))
         return False

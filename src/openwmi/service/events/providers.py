@@ -1,0 +1,215 @@
+"""Event providers at work: which ones a subscription needs, what they raise, how they begin and end (model.md F-27).
+
+A provider is started with the first subscription that needs it and stopped after the last. What it raises goes to all
+subscriptions of the namespace, each of which filters for itself (F-28). A provider that fails takes those with it that
+depend on it alone; where WITHIN was given, polling takes over.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+from openwmi.service.events.outlet import Outlet
+from openwmi.service.faults import provider_fault
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Iterable
+
+    from openwmi.contract.provider import EventCoverage
+    from openwmi.model.classes import Class
+    from openwmi.service.events.exchange import Exchange
+    from openwmi.service.events.subscription import Subscription
+    from openwmi.service.hosting import HostedProvider
+    from openwmi.service.namespaces import Namespace
+
+    Coverages = tuple[EventCoverage, ...]
+
+# A provider that does not say when it is ready counts as ready after this.
+READY_SECONDS: Final = 1.0
+_LOG: Final = logging.getLogger("openwmi.events")
+
+
+class ProviderRun:
+    """One provider raising events in one namespace, from its first subscription to its last."""
+
+    __slots__ = ("_failed", "_ready", "_task", "_timer", "coverages", "hosted", "in_force", "outlet", "space")
+
+    def __init__(
+        self, providers: EventProviders, space: Namespace, hosted: HostedProvider, coverages: Coverages
+    ) -> None:
+        self.space = space
+        self.hosted = hosted
+        self.coverages = coverages
+        self.in_force = False
+        self._ready = providers.ready
+        self._failed = providers.failed
+        exchange = providers.exchange
+        self.outlet = Outlet(exchange, space, coverages, ready=self.begun, lost=self._lost)
+        self._task: asyncio.Task[None] | None = None
+        loop = exchange.loop
+        self._timer = loop.call_later(READY_SECONDS, self.begun)
+        if hosted.blocking:
+            hosted.threads.submit(self._work)
+        else:
+            loop.call_soon(self._work)
+
+    def begun(self) -> None:
+        """Whatever happens from now on is heard."""
+        if not self.in_force and not self.outlet.stopped:
+            self.in_force = True
+            self._timer.cancel()
+            self._ready(self)
+
+    def stop(self) -> None:
+        """Nobody wants its events any more. A thread that does not come back is left behind."""
+        self.in_force = False
+        self._timer.cancel()
+        self.outlet.stop()
+        if self._task is not None:
+            self._task.cancel()
+
+    def _lost(self, count: int) -> None:
+        for subscription in tuple(self.outlet.subscriptions):
+            subscription.missed(count, self.hosted.name)
+
+    def _work(self) -> None:
+        """On a thread of the provider; on the loop when it says that it does not block."""
+        failure: BaseException | None = None
+        try:
+            role = self.hosted.role("provide_events")
+            answer = role(self.outlet) if role is not None else None
+            if hasattr(answer, "__await__"):
+                self.outlet.tell(self._await, answer)
+                return
+        except BaseException as reason:  # noqa: BLE001 - on a thread nobody else would hear of it
+            failure = reason
+        self.outlet.tell(self._over, failure)
+
+    def _await(self, answer: Any) -> None:
+        if self.outlet.stopped:
+            answer.close()
+            return
+        self._task = self.outlet.loop.create_task(self._awaited(answer))
+
+    async def _awaited(self, answer: Any) -> None:
+        failure: BaseException | None = None
+        try:
+            await answer
+        except Exception as reason:  # noqa: BLE001 - a provider may raise anything
+            failure = reason
+        self._over(failure)
+
+    def _over(self, failure: BaseException | None) -> None:
+        """It came back: in order if it was told to stop."""
+        if self.outlet.stopped:
+            return
+        if failure is None:
+            failure = RuntimeError("it ended, though somebody wanted its events")
+        self._failed(self, failure)
+
+
+class EventProviders:
+    """All event providers of one exchange. Everything here runs on its loop."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self.exchange = exchange
+        self._runs: dict[tuple[str, str], ProviderRun] = {}
+        self._below: dict[tuple[object, str], frozenset[str]] = {}
+
+    @property
+    def at_work(self) -> bool:
+        return bool(self._runs)
+
+    # What is covered
+
+    def raising(self, space: Namespace) -> dict[HostedProvider, Coverages]:
+        """The providers that may raise events in a namespace, at work or not, and what they cover."""
+        return {one: tuple(one.provider.events) for one in space.providers.raising()}
+
+    def covered(self, coverages: Iterable[Coverages], event: Class, target: Class) -> bool:
+        """Whether some coverage yields events of a class about every instance of another one."""
+        return any(
+            one.target is not None and target.inherits_from(one.target) and event.inherits_from(one.event)
+            for some in coverages
+            for one in some
+        )
+
+    def covered_now(self, space: Namespace, event: Class, target: Class) -> bool:
+        """The same, of providers that are at work."""
+        runs = (run for run in self._runs.values() if run.space is space and run.in_force)
+        return self.covered((run.coverages for run in runs), event, target)
+
+    def _needed(self, subscription: Subscription, coverages: Coverages) -> Coverages:
+        """The coverages that can yield something that a subscription wants."""
+        return tuple(one for one in coverages if self._yields(subscription, one))
+
+    def _yields(self, subscription: Subscription, coverage: EventCoverage) -> bool:
+        schema = subscription.space.schema
+        key = (schema.version, coverage.event)
+        names = self._below.get(key)
+        if names is None:
+            if len(self._below) >= 256:
+                self._below.clear()
+            known = schema.find_class(coverage.event)
+            classes = () if known is None else (known, *schema.subclasses(known.name))
+            names = self._below[key] = frozenset(one.name.lower() for one in classes)
+        plan = subscription.plan
+        if names.isdisjoint(plan.steps):
+            return False
+        targets = plan.query.targets
+        if coverage.target is None or not targets:
+            return True
+        covered = schema.find_class(coverage.target)
+        return covered is not None and any(
+            one.inherits_from(covered.name) or covered.inherits_from(one.name) for one in targets
+        )
+
+    # Subscribers
+
+    def join(self, subscription: Subscription) -> list[object]:
+        """Have the providers raise events that a subscription wants; those that do not yet, but soon."""
+        space = subscription.space
+        waited: list[object] = []
+        for hosted, coverages in self.raising(space).items():
+            needed = self._needed(subscription, coverages)
+            if not needed:
+                continue
+            key = (space.path.lower(), hosted.name.lower())
+            run = self._runs.get(key)
+            if run is not None and (run.hosted is not hosted or run.coverages != coverages):
+                self.failed(run, RuntimeError("another provider has taken its place"))
+                run = None
+            if run is None:
+                run = self._runs[key] = ProviderRun(self, space, hosted, coverages)
+            run.outlet.join(subscription, needed)
+            if not run.in_force:
+                waited.append(run)
+        return waited
+
+    def leave(self, subscription: Subscription) -> None:
+        """A subscription is over; a provider whose last one it was is stopped."""
+        for key, run in list(self._runs.items()):
+            if run.outlet.leave(subscription) and not run.outlet.subscriptions:
+                del self._runs[key]
+                run.stop()
+
+    def ready(self, run: ProviderRun) -> None:
+        """A provider hears of what happens from now on."""
+        for subscription in tuple(run.outlet.subscriptions):
+            subscription.has_baseline(run)
+
+    def failed(self, run: ProviderRun, failure: BaseException) -> None:
+        """A provider is gone. Polling takes its place where that was allowed; the others are told (F-02)."""
+        fault = provider_fault(failure, run.hosted.name, f"the events of {run.space.path}")
+        _LOG.warning("%s", fault.message)
+        self._runs = {key: one for key, one in self._runs.items() if one is not run}
+        dependants = dict(run.outlet.subscriptions)
+        run.stop()
+        for subscription, needed in dependants.items():
+            if subscription.plan.query.within is not None and all(one.target for one in needed):
+                self.exchange.poll_instead(subscription)
+                subscription.has_baseline(run)
+            else:
+                subscription.end(fault)
