@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -208,6 +210,40 @@ def test_includes_are_bounded(write: Write, main: Main, monkeypatch: pytest.Monk
     included._files = MAX_FILES
     with pytest.raises(ValueError, match="more than"):
         included("self.mof", file)
+
+
+@pytest.mark.slow
+@pytest.mark.req("C-24")
+def test_an_interrupt_ends_the_run_and_leaves_what_is_stored(write: Write, tmp_path: Path) -> None:
+    count = 20_000
+    text = "class Many { [key] uint32 Id; };\n" + "".join(
+        f"instance of Many {{ Id = {number}; }};\n" for number in range(count)
+    )
+    store = tmp_path / "home" / "repository.db"
+    with subprocess.Popen(
+        [str(ROOT / "openwmi"), "compile", write("many.mof", text)],
+        env={**os.environ, "OPENWMI_HOME": str(store.parent)},
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        while not (store.exists() and instances(store)):
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (130, "cancelled\n")
+    assert 0 < instances(store) < count
+
+
+def instances(store: Path) -> int:
+    """How many instances a store holds; none while it has no tables."""
+    connection = sqlite3.connect(store, timeout=5)
+    try:
+        (number,) = connection.execute("SELECT count(*) FROM instance").fetchone()
+    except sqlite3.OperationalError:
+        return 0
+    finally:
+        connection.close()
+    return int(number)
 
 
 # Checking

@@ -54,7 +54,7 @@ def stored(run: Run, path: str) -> dict[str, object]:
 # create
 
 
-@pytest.mark.req("calls:B60")
+@pytest.mark.req("A-250")
 def test_create_stores_and_prints_the_path(run: Run) -> None:
     assert run("create", "thing", "name=a", "Small=0xff") == (0, 'Thing.Name="a"\n', "")
     found = stored(run, "Thing='a'")
@@ -116,6 +116,7 @@ def test_create_prints_the_object_in_a_format(run: Run) -> None:
     assert run("get", "Thing='b'").code == 1
 
 
+@pytest.mark.req("A-251")
 def test_an_object_that_is_there_is_not_replaced(run: Run) -> None:
     assert run("create", "Thing", "Name=a").code == 0
     code, out, err = run("create", "Thing", "Name=A", "Small=9")
@@ -176,7 +177,7 @@ def test_namespaces_are_objects_too(run: Run) -> None:
 # set
 
 
-@pytest.mark.req("calls:B61")
+@pytest.mark.req("A-250")
 def test_set_changes_what_is_named_and_nothing_else(run: Run) -> None:
     run("create", "Thing", "Name=a", "Ratio=2", "Words=x")
     assert run("set", "THING='A'", "small=7", "Words:=null") == (0, 'Thing.Name="a"\n', "")
