@@ -22,6 +22,9 @@ from tests.cli.conftest import NAMESPACE, ROOT, Ended, Main, Program
 
 import openwmi.testing
 from openwmi import host
+from openwmi.cli.console import Console
+from openwmi.cli.formats import writer_for
+from openwmi.model.cimtypes import CimType
 
 SECONDS = 10.0
 THINGS: dict[str, int] = {}
@@ -475,3 +478,16 @@ def test_help_has_the_examples_first(program: Program) -> None:
     code, out, _ = program("watch", "--help")
     assert code == 0
     assert out.index("openwmi watch Win32_Process --on create") < out.index("--exec CMD")
+
+
+def test_a_table_shows_what_it_has_when_nothing_follows(capsys: pytest.CaptureFixture[str]) -> None:
+    """A table waits for rows to settle its widths, but not while a watch waits for the next event."""
+    console = Console()
+    writer = writer_for("table", console)
+    writer.begin(["Name"])
+    for name, shown in (("a", "Name\n----\na\n"), ("longer than a", "longer than a\n")):
+        writer.rows((int(CimType.STRING),), [(name,)])
+        writer.pause()
+        assert capsys.readouterr().out == shown
+    writer.end()
+    assert capsys.readouterr().out == ""
