@@ -11,7 +11,7 @@ from openwmi.contract.caller import Caller, unix_sid
 from openwmi.repository.prebuilt import PrebuiltSchema
 from openwmi.repository.shared import SharedRepository
 from openwmi.service.hosting import Providers
-from openwmi.service.namespaces import Namespaces
+from openwmi.service.namespaces import Namespaces, normalised
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,6 +30,8 @@ MEMORY: Final = ":memory:"
 STORE: Final = "repository.db"
 # How long a callback that hangs may delay the interpreter's exit, in seconds.
 EXIT_WAIT: Final = 0.5
+# And how long the service itself may take beyond that.
+GRACE: Final = 0.25
 
 
 def server_name() -> str:
@@ -160,9 +162,14 @@ class Host:
         with self._lock:
             service, portal = self._service, self._portal
             self._service = self._portal = None
-        if service is not None and portal is not None:
-            portal.submit(service.shut_down).exception(timeout=service.settings.cancel_wait + 1)
-            portal.stop()
+        if service is not None and portal is not None and portal.loop.is_running():
+            ending = portal.submit(service.shut_down)
+            try:
+                ending.exception(timeout=service.settings.cancel_wait + GRACE)
+            except TimeoutError:
+                pass  # somebody's coroutine holds the loop: its thread is given up
+            else:
+                portal.stop()
         self.providers.shut_down()
 
 
@@ -177,6 +184,7 @@ def _shipped_provider(name: str, namespace: str) -> object | None:
 _hosts: dict[str, Host] = {}
 _provided: list[tuple[str, ClassDeclaration, object]] = []
 _announced: set[str] = set()
+_exiting: list[object] = []  # what runs at exit, once it is registered
 _lock = threading.Lock()
 
 
@@ -203,14 +211,23 @@ def local(repository: str | None = None, *, subscriptions: bool = False) -> Host
             host = Host(store)
             for namespace, declaration, provider in _provided:
                 _add(host, namespace, declaration, provider)
-            if not _hosts:
-                atexit.register(_shut_all)
+            if not _exiting:
+                _exiting.append(atexit.register(_shut_all))
             _hosts[store if store != MEMORY else f"{MEMORY}{id(host)}"] = host
         return host
 
 
+def end(host: Host) -> None:
+    """Shut down a host that nobody can find any more: that of a ":memory:" store, with its connection."""
+    with _lock:
+        for store in [store for store, one in _hosts.items() if one is host]:
+            del _hosts[store]
+    host.shut_down()
+
+
 def provide(namespace: str, declaration: ClassDeclaration, provider: object) -> None:
     """Serve a dynamic class in every host of this process, present and future, until the process ends."""
+    normalised(namespace)  # refused here, and not by every host to come
     with _lock:
         _provided.append((namespace, declaration, provider))
         for host in _hosts.values():

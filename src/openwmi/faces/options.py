@@ -56,6 +56,13 @@ class Options(NamedTuple):
         target = DEFAULT_NAMESPACE if self.target is None else self.target
         return resolve(target, user=self.user, password=self.password, other=other)
 
+    @property
+    def private(self) -> bool:
+        """Whether the store is this connection's own and ends with it."""
+        from openwmi.host import MEMORY
+
+        return self.repository == MEMORY
+
     def host(self) -> Host:
         """The embedded service of the store that was chosen."""
         from openwmi.host import local

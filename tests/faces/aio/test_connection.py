@@ -99,6 +99,7 @@ async def test_methods_by_path_by_object_and_by_class(world: World) -> None:
             assert (out.ReturnValue, out.Done) == (5, "it")
         assert world.calls == [(f"{world.name}.N=1", {"What": "it"})] * 2
         assert await wmi.call(await wmi.get_class(world.name), "Rest") is None
+        assert (await wmi.call(one, "Do")).Done is None  # what is left out is NULL
         with pytest.raises(errors.InvalidMethod):
             await wmi.call(one, "No_Such")
         with pytest.raises(errors.InvalidMethodParameters):

@@ -85,6 +85,14 @@ async def hop(
     return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(function(*args, **kwargs), loop))
 
 
+async def wind_up(
+    loop: asyncio.AbstractEventLoop, function: Callable[[], Coroutine[Any, Any, object]]
+) -> None:
+    """Await a coroutine function that ends something on `loop`; where that is no more, everything has ended."""
+    if loop.is_running():
+        await hop(loop, function)
+
+
 async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Await a function that blocks."""
     return await asyncio.wrap_future(WORKERS.call(lambda: function(*args, **kwargs)))
@@ -180,8 +188,8 @@ class Outlet:
             answer: Any = _called(method, argument)
         except BaseException as failure:
             future.set_exception(failure)  # the service hears of it
-            if not isinstance(failure, Exception):
-                raise  # and SystemExit ends this loop, as it would anywhere else in the program
+            if isinstance(failure, (SystemExit, KeyboardInterrupt)):
+                raise  # and the loop's own program ends, as it would anywhere else
             return
         if not hasattr(answer, "__await__"):
             future.set_result(answer)

@@ -14,7 +14,7 @@ from openwmi.contract.operations import (
     PutClass,
     PutInstance,
 )
-from openwmi.faces.aio.bridge import BLOCKING, Opening, hop, in_thread, opening
+from openwmi.faces.aio.bridge import BLOCKING, Opening, hop, in_thread, opening, wind_up
 from openwmi.faces.aio.call import Call
 from openwmi.faces.aio.objects import Objects, Query
 from openwmi.faces.aio.subscription import Subscription
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from openwmi.contract.services import Services, Sink
     from openwmi.faces.options import Auth, AuthLevel, Delivery, Overflow
     from openwmi.faces.session import Session
+    from openwmi.host import Host
 
 
 def connect(
@@ -90,9 +91,10 @@ def connect(
 class Connection:
     """One namespace, one caller. Closing it, or leaving its `async with`, cancels everything that it has running."""
 
-    def __init__(self, session: Session, *, timeout: float | None) -> None:
+    def __init__(self, session: Session, *, timeout: float | None, own: Host | None = None) -> None:
         self._session = session
         self._timeout = timeout
+        self._own = own  # the host that nobody else uses
 
     @classmethod
     async def open(cls, options: Options) -> Connection:
@@ -103,7 +105,7 @@ class Connection:
             raise AssertionError  # refuse() never returns
         host = options.host()
         session = await hop(host.portal.loop, log_on, host, target.namespace, options)
-        return cls(session, timeout=options.timeout)
+        return cls(session, timeout=options.timeout, own=host if options.private else None)
 
     async def __aenter__(self) -> Connection:
         return self
@@ -112,8 +114,14 @@ class Connection:
         await self.close()
 
     async def close(self) -> None:
-        """Cancel what runs, with a cancel's guarantee, and let the connection go."""
-        await hop(self._session.loop, self._session.close)
+        """Cancel what runs, with a cancel's guarantee, and let the connection go. A second time does nothing, as when
+        the service has ended already."""
+        await wind_up(self._session.loop, self._session.close)
+        own, self._own = self._own, None
+        if own is not None:
+            from openwmi.host import end
+
+            await in_thread(end, own)
 
     @property
     def namespace(self) -> str:
@@ -199,7 +207,9 @@ class Connection:
 
         A method that fails by itself says so in ReturnValue; what is raised concerns the call (B31).
         """
-        operation = ExecMethod(path_of(target), method, params or None)
+        operation = ExecMethod(
+            path_of(target), method, params
+        )  # none given: defaults and NULL, no NULL pointer
         found, _ = await self._finished(operation, flags=flags_, context=context_, deadline=deadline_)
         return found[0] if found else None
 

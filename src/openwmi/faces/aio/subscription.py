@@ -5,7 +5,7 @@ from __future__ import annotations
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from openwmi.faces.aio.bridge import Gate, hop
+from openwmi.faces.aio.bridge import Gate, wind_up
 from openwmi.faces.options import chosen
 from openwmi.faces.session import as_context
 from openwmi.faces.views.events import EventBuffer
@@ -79,7 +79,7 @@ class Subscription:
     async def __aexit__(self, *exception: object) -> None:
         """Unsubscribe."""
         if self._buffer is not None:
-            await hop(self._session.loop, self._buffer.end)
+            await wind_up(self._session.loop, self._buffer.end)
 
     def __del__(self) -> None:
         if getattr(self, "_buffer", None) is not None:

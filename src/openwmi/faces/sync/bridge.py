@@ -66,6 +66,12 @@ def hop(
         raise
 
 
+def wind_up(loop: asyncio.AbstractEventLoop, function: Callable[[], Coroutine[Any, Any, object]]) -> None:
+    """Run a coroutine function that ends something on `loop`; where that is no more, everything has ended."""
+    if loop.is_running():
+        hop(loop, function)
+
+
 def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Run a function that blocks; here everything may."""
     return function(*args, **kwargs)

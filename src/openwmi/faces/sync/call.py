@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from openwmi.faces.calls import Running
-from openwmi.faces.sync.bridge import Outlet, hop, inside, result
+from openwmi.faces.sync.bridge import Outlet, hop, inside, result, wind_up
 from openwmi.model.errors import error
 from openwmi.model.status import WBEM_E_INVALID_PARAMETER, WBEM_E_TIMED_OUT
 
@@ -54,4 +54,4 @@ class Call:
         released. Where a callback is running it is waited for a second at most, and not at all when this is called
         from inside a callback. Harmless when the call has ended."""
         running = self._running
-        hop(self._session.loop, running.cancel_inside if inside() else running.cancel)
+        wind_up(self._session.loop, running.cancel_inside if inside() else running.cancel)

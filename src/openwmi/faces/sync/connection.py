@@ -17,7 +17,7 @@ from openwmi.contract.operations import (
 )
 from openwmi.faces.options import Options, log_on
 from openwmi.faces.session import as_context
-from openwmi.faces.sync.bridge import BLOCKING, hop, in_thread, opening
+from openwmi.faces.sync.bridge import BLOCKING, hop, in_thread, opening, wind_up
 from openwmi.faces.sync.call import Call
 from openwmi.faces.sync.objects import Objects, Query
 from openwmi.faces.sync.subscription import Subscription
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from openwmi.contract.services import Services, Sink
     from openwmi.faces.options import Auth, AuthLevel, Delivery, Overflow
     from openwmi.faces.session import Session
+    from openwmi.host import Host
 
 
 def connect(
@@ -91,9 +92,10 @@ def connect(
 class Connection:
     """One namespace, one caller. Closing it, or leaving its `with`, cancels everything that it has running."""
 
-    def __init__(self, session: Session, *, timeout: float | None) -> None:
+    def __init__(self, session: Session, *, timeout: float | None, own: Host | None = None) -> None:
         self._session = session
         self._timeout = timeout
+        self._own = own  # the host that nobody else uses
 
     @classmethod
     def open(cls, options: Options) -> Connection:
@@ -104,7 +106,7 @@ class Connection:
             raise AssertionError  # refuse() never returns
         host = options.host()
         session = hop(host.portal.loop, log_on, host, target.namespace, options)
-        return cls(session, timeout=options.timeout)
+        return cls(session, timeout=options.timeout, own=host if options.private else None)
 
     def __enter__(self) -> Connection:
         return self
@@ -113,8 +115,14 @@ class Connection:
         self.close()
 
     def close(self) -> None:
-        """Cancel what runs, with a cancel's guarantee, and let the connection go."""
-        hop(self._session.loop, self._session.close)
+        """Cancel what runs, with a cancel's guarantee, and let the connection go. A second time does nothing, as when
+        the service has ended already."""
+        wind_up(self._session.loop, self._session.close)
+        own, self._own = self._own, None
+        if own is not None:
+            from openwmi.host import end
+
+            in_thread(end, own)
 
     @property
     def namespace(self) -> str:
@@ -200,7 +208,9 @@ class Connection:
 
         A method that fails by itself says so in ReturnValue; what is raised concerns the call (B31).
         """
-        operation = ExecMethod(path_of(target), method, params or None)
+        operation = ExecMethod(
+            path_of(target), method, params
+        )  # none given: defaults and NULL, no NULL pointer
         found, _ = self._finished(operation, flags=flags_, context=context_, deadline=deadline_)
         return found[0] if found else None
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from openwmi.faces.options import chosen
 from openwmi.faces.session import as_context
-from openwmi.faces.sync.bridge import Gate, hop
+from openwmi.faces.sync.bridge import Gate, wind_up
 from openwmi.faces.views.events import EventBuffer
 from openwmi.model.errors import error
 from openwmi.model.status import WBEM_E_INVALID_OPERATION, WBEM_E_INVALID_PARAMETER, WBEM_E_TIMED_OUT
@@ -80,7 +80,7 @@ class Subscription:
     def __exit__(self, *exception: object) -> None:
         """Unsubscribe."""
         if self._buffer is not None:
-            hop(self._session.loop, self._buffer.end)
+            wind_up(self._session.loop, self._buffer.end)
 
     def __del__(self) -> None:
         if getattr(self, "_buffer", None) is not None:
