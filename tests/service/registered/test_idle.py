@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -49,18 +50,16 @@ def clock(registered: Registered) -> Iterator[Clock]:
         providers.shut_down()
 
 
-def counted(what: str) -> int:
-    return sum(entry[0] == what for entry in samples.LOG)
+def counted(what: str, name: str) -> int:
+    return sum(entry[0] == what and entry[1].name == name for entry in list(samples.LOG))
 
 
-def closed(registered: Registered, name: str, count: int) -> None:
+def closed(name: str, count: int) -> None:
     """Wait until the provider's threads have told as many objects of their release."""
-    import time
-
     end = time.monotonic() + 10
-    while counted("close") < count and time.monotonic() < end:
+    while counted("close", name) < count and time.monotonic() < end:
         time.sleep(0.001)
-    assert counted("close") == count
+    assert counted("close", name) == count
 
 
 @pytest.mark.req("B-41", "F-07")
@@ -69,14 +68,14 @@ def test_release_between_one_and_two_intervals(registered: Registered, clock: Cl
     for _ in range(3):
         assert registered.status(ops.GetObject(f"{name}=1")) == 0
         clock.advance(200)
-    assert counted("initialize") == 1
+    assert counted("initialize", name) == 1
     clock.advance(290)  # two looks since the last use, the second of them after an interval
-    closed(registered, name, 0)
+    closed(name, 0)
     clock.advance(110)
-    closed(registered, name, 1)
+    closed(name, 1)
     assert clock.timers == []
     assert registered.status(ops.GetObject(f"{name}=1")) == 0
-    assert counted("initialize") == 2
+    assert counted("initialize", name) == 2
 
 
 @pytest.mark.req("B-41")
@@ -95,14 +94,14 @@ def test_the_interval_is_a_setting_and_what_is_in_use_stays(
         while len(sink.objects) < 2:
             pass
         clock.advance(100)
-        assert counted("close") == 0
+        assert counted("close", name) == 0
         registered.cancel(sink)
         assert sink.finished.wait(10)
         provider: Any = registered.host.namespaces.named("root\\default").providers.named(name)
         while any(one.calls for one in provider._objects.values()):
             pass
         clock.advance(20)
-        closed(registered, name, 1)
+        closed(name, 1)
     finally:
         assert registered.status(ops.DeleteInstance("__ObjectProviderCacheControl=@"), services=root) == 0
 
@@ -115,8 +114,6 @@ def test_a_host_process_without_providers_ends(registered: Registered, clock: Cl
     hosts = registered.host.providers.hosts
     (process,) = [one for one in hosts.running if one.pid == found.Pid]
     clock.advance(600)
-    import time
-
     end = time.monotonic() + 10
     while process in hosts.running and time.monotonic() < end:
         time.sleep(0.001)
