@@ -102,7 +102,7 @@ def opened(
     for way, frame, pdu in talk:
         if way is up and isinstance(pdu, Request | Response) and frame.verifier:
             security = Security(frame.verifier.context_id, level, context)  # type: ignore[arg-type]
-            found.append((frame, pdu, security.unprotect(frame, pdu.stub_start, sign_head=True)))
+            found.append((frame, pdu, security.unprotect(frame, pdu.stub_start)))
     return found
 
 

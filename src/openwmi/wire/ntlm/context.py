@@ -62,5 +62,5 @@ class NtlmContext:
     def check_mic(self, data: bytes, token: bytes) -> None:
         self.session.verify(token, data)
 
-    def restart(self) -> None:
-        self.session.reset()
+    def restart(self, *, outgoing: bool) -> None:
+        self.session.reset(outgoing=outgoing)

@@ -30,11 +30,11 @@ class _Direction:
         self._mac = hmac.new(signing_key(exported, to_server=to_server), digestmod="md5")
         self._key = sealing_key(exported, to_server=to_server)
         self._exchanged = exchanged
+        self._number = 0
         self.reset()
 
     def reset(self) -> None:
         self._stream = rc4(self._key)
-        self._number = 0
 
     def signature(self, head: bytes, body: bytes, end: bytes) -> bytes:
         """The signature of the next message, given in the clear in three parts."""
@@ -61,10 +61,9 @@ class Session:
         self._out = _Direction(exported, to_server=initiator, exchanged=exchanged)
         self._in = _Direction(exported, to_server=not initiator, exchanged=exchanged)
 
-    def reset(self) -> None:
-        """Start both directions afresh, as SPNEGO does after its mechListMIC ([MS-SPNG] 3.3.5.1)."""
-        self._out.reset()
-        self._in.reset()
+    def reset(self, *, outgoing: bool) -> None:
+        """Start the cipher of one direction afresh, as SPNEGO does after its mechListMIC; the numbers go on."""
+        (self._out if outgoing else self._in).reset()
 
     def sign(self, head: bytes, body: bytes = b"", end: bytes = b"") -> bytes:
         return self._out.signature(head, body, end)

@@ -210,6 +210,7 @@ class ClientConnection(Connection):
         if asked.security is None:
             self._bound(asked)
             return
+        asked.security.sign_head = bool(frame.flags & SUPPORT_HEADER_SIGN)
         self._continue(asked, asked.security, frame.verifier)
 
     def _agree(self, frame: Frame, pdu: BindAck) -> None:
@@ -219,11 +220,7 @@ class ClientConnection(Connection):
             raise PeerMisbehaved(f"fragments of {pdu.max_transmit} and {pdu.max_receive} bytes", pdu.CLAUSE)
         self.max_transmit, self.max_receive = pdu.max_receive, pdu.max_transmit
         self.group, self.address = pdu.group, pdu.address
-        self.sign_head = bool(frame.flags & SUPPORT_HEADER_SIGN) and self._asked_security()
         self.multiplexed = self._multiplex and bool(frame.flags & CONCURRENT)
-
-    def _asked_security(self) -> bool:
-        return self._asked is not None and self._asked.security is not None
 
     def _judge(self, asked: _Asked, pdu: BindAck) -> None:
         if len(pdu.answers) != len(asked.elements):
@@ -255,7 +252,7 @@ class ClientConnection(Connection):
             self._leg(token)
             return
         if token:
-            flags = WHOLE | (SUPPORT_HEADER_SIGN if self.sign_head else 0)
+            flags = WHOLE | (SUPPORT_HEADER_SIGN if security.sign_head else 0)
             self._send(PduType.AUTH3, Auth3().encode(asked.call_id, security.verifier(token), flags))
         self._bound(asked)
 
@@ -279,7 +276,7 @@ class ClientConnection(Connection):
             raise PeerMisbehaved(f"an answer to call {frame.call_id}, which is not under way", pdu.CLAUSE)
         if call.security is not None and call.security.signs:
             self._same(frame, call.security)
-            stub = call.security.unprotect(frame, pdu.stub_start, sign_head=self.sign_head)
+            stub = call.security.unprotect(frame, pdu.stub_start)
         else:
             stub = unprotected(frame, pdu.stub_start)
         whole = call.assembly.add(frame.flags, stub)
@@ -308,7 +305,7 @@ class ClientConnection(Connection):
         protected = frame.verifier is not None and call.security is not None and call.security.signs
         if call.security is not None and protected:
             self._same(frame, call.security)
-            call.security.unprotect(frame, pdu.stub_start, sign_head=self.sign_head)
+            call.security.unprotect(frame, pdu.stub_start)
         if not call.dropped:
             executed = not frame.flags & DID_NOT_EXECUTE
             self._tell(events.FaultReceived(frame.call_id, pdu.status, executed, protected))

@@ -40,7 +40,6 @@ class Connection:
         self.max_transmit = MUST_RECEIVE
         self.max_receive = limits.fragment
         self.group = 0
-        self.sign_head = False
         self.multiplexed = False
         self._arrived = bytearray()
         self._leaving: list[bytes] = []
@@ -141,7 +140,7 @@ class Connection:
             make = head(total - start)
             bits = flags | (FIRST if start == 0 else 0) | (LAST if start + room >= total else 0)
             if security is not None and protected:
-                data = security.protect(make, bits, call_id, chunk, sign_head=self.sign_head)
+                data = security.protect(make, bits, call_id, chunk)
             else:
                 fixed = len(make(0, 0, 0, 0))
                 data = make(bits, fixed + len(chunk), 0, call_id) + chunk

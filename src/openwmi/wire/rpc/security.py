@@ -55,13 +55,18 @@ class SecurityContext(Protocol):
 class Security:
     """A security context as a connection uses it: with its number, its level, and whether it failed."""
 
-    __slots__ = ("context", "context_id", "failed", "level")
+    __slots__ = ("context", "context_id", "failed", "level", "sign_head")
 
-    def __init__(self, context_id: int, level: int, context: SecurityContext) -> None:
+    def __init__(
+        self, context_id: int, level: int, context: SecurityContext, *, sign_head: bool = False
+    ) -> None:
         self.context_id = context_id
         self.level = level
         self.context = context
         self.failed = False
+        # Header signing is agreed for each context by itself: Windows asks for it at level 6 and not at level 4
+        # of the same connection.
+        self.sign_head = sign_head
 
     @property
     def signs(self) -> bool:
@@ -74,9 +79,7 @@ class Security:
     def overhead(self) -> int:
         return TRAILER_SIZE + self.context.token_size() if self.signs else 0
 
-    def protect(
-        self, make_head: HeadMaker, flags: int, call_id: int, stub: bytes, *, sign_head: bool
-    ) -> bytes:
+    def protect(self, make_head: HeadMaker, flags: int, call_id: int, stub: bytes) -> bytes:
         """A whole fragment around a stub: head, stub, pad, trailer, token."""
         if not self.context.complete or self.failed:
             raise LocalProtocolError(f"security context {self.context_id} is not established")
@@ -88,13 +91,13 @@ class Security:
         end = trailer(self.context.auth_type, self.level, pad, self.context_id)
         seal = self.level >= AuthLevel.PRIVACY
         stub, token = self.context.wrap(
-            head, stub + bytes(pad) if pad else stub, end, seal=seal, sign_head=sign_head
+            head, stub + bytes(pad) if pad else stub, end, seal=seal, sign_head=self.sign_head
         )
         if len(token) != size:
             raise LocalProtocolError(f"a token of {len(token)} bytes where {size} were announced")
         return b"".join((head, stub, end, token))
 
-    def unprotect(self, frame: Frame, stub_start: int, *, sign_head: bool) -> bytes:
+    def unprotect(self, frame: Frame, stub_start: int) -> bytes:
         """The stub of a fragment, checked, in the clear, without its pad."""
         verifier = frame.verifier
         if verifier is None or verifier.auth_type != self.context.auth_type or verifier.level != self.level:
@@ -112,7 +115,7 @@ class Security:
             data[end : end + TRAILER_SIZE],
             verifier.token,
             sealed=self.level >= AuthLevel.PRIVACY,
-            sign_head=sign_head,
+            sign_head=self.sign_head,
         )
         return stub[: len(stub) - verifier.pad] if verifier.pad else stub
 

@@ -153,9 +153,8 @@ class ServerConnection(Connection):
         # Both directions get one number: some clients size their buffers by either (wire.md 8, trap 29).
         self.group, self.max_transmit, self.max_receive = group, size, size
         self.multiplexed = self._multiplex and bool(frame.flags & CONCURRENT)
-        self.sign_head = bool(frame.flags & SUPPORT_HEADER_SIGN) and frame.verifier is not None
         try:
-            answer = self._leg(frame.verifier) if frame.verifier else None
+            answer = self._leg(frame.verifier, frame.flags) if frame.verifier else None
         except RemoteProtocolError as error:
             self._failed(frame.verifier, error)
             self._nak(frame.call_id, NakReason.AUTHENTICATION_TYPE_NOT_RECOGNIZED)
@@ -164,7 +163,7 @@ class ServerConnection(Connection):
 
     def _alter(self, frame: Frame, pdu: Bind) -> None:
         try:
-            answer = self._leg(frame.verifier) if frame.verifier else None
+            answer = self._leg(frame.verifier, frame.flags) if frame.verifier else None
         except RemoteProtocolError as error:
             self._failed(frame.verifier, error)
             context_id = pdu.elements[0].context_id if pdu.elements else 0
@@ -180,7 +179,7 @@ class ServerConnection(Connection):
         address = "" if pdu.alter else self._address
         ack = BindAck(self.max_transmit, self.max_receive, self.group, address, answers, pdu.alter)
         flags = WHOLE | (CONCURRENT if self.multiplexed else 0)
-        if self.sign_head and frame.flags & SUPPORT_HEADER_SIGN:
+        if frame.verifier is not None and self.securities[frame.verifier.context_id].sign_head:
             flags |= SUPPORT_HEADER_SIGN
         kind = PduType.ALTER_CONTEXT_RESPONSE if pdu.alter else PduType.BIND_ACK
         self._send(kind, ack.encode(frame.call_id, verifier, flags))
@@ -217,11 +216,12 @@ class ServerConnection(Connection):
 
     # Handshakes
 
-    def _leg(self, verifier: Verifier) -> Verifier | None:
+    def _leg(self, verifier: Verifier, flags: int) -> Verifier | None:
         """One leg of a new handshake or of one under way; the verifier of the answer, None when all is said."""
         security = self.securities.get(verifier.context_id)
         if security is None:
             security = self._begin(verifier)
+            security.sign_head = bool(flags & SUPPORT_HEADER_SIGN)
         elif security.context.complete or security.failed:
             raise AuthenticationFailed(
                 f"security context {verifier.context_id} is done", "[MS-RPCE] 3.3.3.4.2"
@@ -259,7 +259,7 @@ class ServerConnection(Connection):
         try:
             if frame.verifier.context_id not in self.securities:
                 raise PeerMisbehaved("the third leg of a handshake that never began", pdu.CLAUSE)
-            self._leg(frame.verifier)
+            self._leg(frame.verifier, frame.flags)
             security = self.securities[frame.verifier.context_id]
             if not security.context.complete:
                 raise AuthenticationFailed("the handshake needs more legs than it has", pdu.CLAUSE)
@@ -316,7 +316,7 @@ class ServerConnection(Connection):
         if call.refusal == ACCESS_DENIED or security is None or not security.signs:
             return unprotected(frame, pdu.stub_start)
         try:
-            return security.unprotect(frame, pdu.stub_start, sign_head=self.sign_head)
+            return security.unprotect(frame, pdu.stub_start)
         except AuthenticationFailed as error:
             # The keys are out of step from here on, so the connection cannot go on.
             self._send_fault(frame.call_id, pdu.context_id, ACCESS_DENIED, executed=False)
