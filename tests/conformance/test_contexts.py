@@ -54,6 +54,19 @@ async def test_no_context_is_no_context(seam: Seam) -> None:
     assert seen == [None]
 
 
+@pytest.mark.req("calls:A19", "calls:G6")
+@pytest.mark.parametrize("bits", [16, 0, None, "64", 64.0])
+async def test_an_architecture_that_does_not_exist_is_refused(seam: Seam, bits: object) -> None:
+    seam.serve(NUMBERS, instances=lambda request: rows(request, {"N": 1}))
+    sink = Recorder()
+    with pytest.raises(WbemError) as refused:
+        await seam.start(QUERY, sink, 0, Context({"__providerarchitecture": bits}))
+    assert refused.value.code == 0x80041008
+    assert not sink.events
+    call = await seam.start(QUERY, Recorder(), 0, Context({"__ProviderArchitecture": 32}))
+    assert (await call).ok
+
+
 @pytest.mark.parametrize("code", [0x80070005, 0x80070057, 0x800706BA, 0x8000FFFF, 0x80041234, 0x80131500])
 @pytest.mark.req("calls:A20", "calls:G14", "calls:G15")
 async def test_foreign_codes_pass_through(seam: Seam, code: int) -> None:

@@ -11,12 +11,27 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 MAX_VALUES = 1024
+PROVIDER_ARCHITECTURE = "__ProviderArchitecture"
 
 
 def _checked(name: object) -> str:
     if not isinstance(name, str) or not name:
         raise error(WBEM_E_INVALID_PARAMETER, "the name of a context value must be a non-empty text")
     return name
+
+
+def check_architecture(context: Context | None) -> None:
+    """INVALID_PARAMETER for a __ProviderArchitecture that is neither 32 nor 64 (A19). Which of the two makes no
+    difference: providers here have no architecture of their own (A-293)."""
+    if context is None or PROVIDER_ARCHITECTURE not in context:
+        return
+    wanted = context.lookup(PROVIDER_ARCHITECTURE)
+    if wanted not in (32, 64) or isinstance(wanted, float):
+        raise error(
+            WBEM_E_INVALID_PARAMETER,
+            f"{PROVIDER_ARCHITECTURE} is 32 or 64, not {wanted!r}",
+            parameter=PROVIDER_ARCHITECTURE,
+        )
 
 
 class Context:

@@ -7,6 +7,7 @@ from weakref import WeakSet
 
 from openwmi.contract import flags as f
 from openwmi.contract.caller import RPC_C_IMP_LEVEL_IMPERSONATE
+from openwmi.contract.context import check_architecture
 from openwmi.contract.operations import (
     ExecNotificationQuery,
     checked_arguments,
@@ -77,6 +78,7 @@ class Connection:
             )
         checked_arguments(operation)
         flags = checked_flags(operation, flags, "async")
+        check_architecture(context)
         self._check_right(row.right, row.method)
         refused_at_once(operation)
         if row.delivers != "events":  # these have a quota of their own (H5)
