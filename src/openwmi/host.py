@@ -184,7 +184,6 @@ def _shipped_provider(name: str, namespace: str) -> object | None:
 _hosts: dict[str, Host] = {}
 _provided: list[tuple[str, ClassDeclaration, object]] = []
 _announced: set[str] = set()
-_exiting: list[object] = []  # what runs at exit, once it is registered
 _lock = threading.Lock()
 
 
@@ -211,8 +210,6 @@ def local(repository: str | None = None, *, subscriptions: bool = False) -> Host
             host = Host(store)
             for namespace, declaration, provider in _provided:
                 _add(host, namespace, declaration, provider)
-            if not _exiting:
-                _exiting.append(atexit.register(_shut_all))
             _hosts[store if store != MEMORY else f"{MEMORY}{id(host)}"] = host
         return host
 
@@ -241,6 +238,7 @@ def _add(host: Host, namespace: str, declaration: ClassDeclaration, provider: ob
     space.schema.forget(declaration.name)
 
 
+@atexit.register
 def _shut_all() -> None:
     """At interpreter exit: cancel calls, release sinks, all within a second (DESIGN.md section 2)."""
     for host in list(_hosts.values()):
