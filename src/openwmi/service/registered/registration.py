@@ -47,7 +47,6 @@ _OBJECT_ROLES: Final = (
     ("SupportsPut", "put"),
     ("SupportsDelete", "delete"),
 )
-_PROPERTY_ROLES: Final = (("SupportsGet", "property_value"), ("SupportsPut", "put_property"))
 
 
 class HostName(NamedTuple):
@@ -191,8 +190,6 @@ def _roles(registrations: list[Instance], name: str) -> tuple[frozenset[str], bo
                 roles.add("query")
         elif class_.inherits_from("__MethodProviderRegistration"):
             roles.add("method")
-        elif class_.inherits_from("__PropertyProviderRegistration"):
-            roles.update(role for flag, role in _PROPERTY_ROLES if one.raw_(flag))
     return frozenset(roles), selects
 
 
