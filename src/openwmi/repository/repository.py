@@ -85,7 +85,7 @@ class Repository:
                 found = (cursor.lastrowid,)
                 if not quiet:
                     _log(connection, path, "namespace+", "__NAMESPACE", None, None)
-        self._namespaces[path.lower()] = found[0]
+        self._namespaces[path] = int(found[0])
         return int(found[0])
 
     def delete_namespace(self, path: str) -> None:
@@ -101,15 +101,15 @@ class Repository:
         self._namespaces.clear()
 
     def _namespace(self, path: str, *, make: bool = False) -> int:
-        self._unlearn()
-        key = path.lower()
-        found = self._namespaces.get(key)
+        """The number of a namespace; kept under the spelling that was asked, too."""
+        if self._rollbacks != self.store.rollbacks:
+            self._unlearn()
+        found = self._namespaces.get(path)
         if found is None:
-            rows = self.store.rows("SELECT id FROM namespace WHERE folded = ?", (key,))
-            if rows:
-                found = self._namespaces[key] = rows[0][0]
-            else:
-                found = self.add_namespace(path, quiet=True) if make else -1
+            row = self.store.row("SELECT id FROM namespace WHERE folded = ?", (path.lower(),))
+            if row is None:
+                return self.add_namespace(path, quiet=True) if make else -1
+            found = self._namespaces[path] = int(row[0])
         return found
 
     # Classes
@@ -238,11 +238,12 @@ class Repository:
     ) -> Instance | None:
         """The instance of exactly this class with this key, or None."""
         row = self.store.row(
-            "SELECT shape, body, defaults, extras FROM instance"
-            " WHERE namespace = ? AND root = ? AND ident = ? AND class = ?",
-            (self._namespace(namespace), root, ident, class_.name.lower()),
+            "SELECT class, shape, body, defaults, extras FROM instance WHERE namespace = ? AND root = ? AND ident = ?",
+            (self._namespace(namespace), root, ident),
         )
-        return self._instance(class_, find, *row) if row is not None else None
+        if row is None or row[0] != class_.name.lower():
+            return None
+        return self._instance(class_, find, row[1], row[2], row[3], row[4])
 
     def instances(
         self,
@@ -315,7 +316,8 @@ class Repository:
 
     def _shape_id(self, connection: sqlite3.Connection, names: tuple[str, ...]) -> int:
         """The number of a shape."""
-        self._unlearn()
+        if self._rollbacks != self.store.rollbacks:
+            self._unlearn()
         found = self._shape_ids.get(names)
         if found is None:
             text = dumped(list(names))

@@ -234,10 +234,14 @@ class Store:
     def row(self, statement: str, parameters: tuple[Any, ...]) -> Any:
         """The first row of a reading statement, or None."""
         try:
-            if self._memory is not None:
-                with self._writing:
-                    return self._memory.execute(statement, parameters).fetchone()
-            return self.connection.execute(statement, parameters).fetchone()
+            if self._memory is None:
+                try:
+                    connection: sqlite3.Connection = self._local.connection
+                except AttributeError:
+                    connection = self.connection
+                return connection.execute(statement, parameters).fetchone()
+            with self._writing:
+                return self._memory.execute(statement, parameters).fetchone()
         except sqlite3.Error as failure:
             raise _fault(failure) from failure
 
