@@ -11,7 +11,17 @@ import sys
 from bench.harness import report
 
 # In the order of DESIGN.md section 7.
-BENCHMARKS = ("processes", "wql", "delivery", "calls", "com_latency", "mof_dmtf", "repository", "start")
+BENCHMARKS = (
+    "wmio",
+    "processes",
+    "wql",
+    "delivery",
+    "calls",
+    "com_latency",
+    "mof_dmtf",
+    "repository",
+    "start",
+)
 
 
 def main() -> int:

@@ -45,8 +45,9 @@ def samples() -> dict[str, Any]:
     return values
 
 
-def family() -> tuple[Class, Class]:
+def family(*, reals: bool = True) -> tuple[Class, Class]:
     """A class and its superclass, with an override, defaults, methods and all kinds of qualifiers."""
+    numbers = qualifier("Weights", (0.5, 2.0) if reals else (5, 20))
     base = make(
         "Test_Base",
         key("Id", CimType.UINT32),
@@ -64,7 +65,7 @@ def family() -> tuple[Class, Class]:
         prop("Other", CimType.REFERENCE, reference="Test_Base"),
         Method(
             "Start",
-            qualifiers(qualifier("Numbers", (1, -2)), qualifier("Weights", (0.5, 2.0)), "static"),
+            qualifiers(qualifier("Numbers", (1, -2)), numbers, "static"),
             parameters(parameter("Speed", 0), parameter("Name", 1, CimType.STRING)),
             parameters(returned(), parameter("Job", 2, CimType.UINT64 | ARRAY)),
         ),

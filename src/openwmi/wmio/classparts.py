@@ -25,6 +25,9 @@ bits   meaning in a class part
 1      no default                                 3  inherited, no default
 
 Bits go by declaration order and not by name, which the wording of [MS-WMIO] 2.2.26 leaves open (wire.md 7.4).
+
+In the repository files of Windows the same part stands without what the class only inherits: the derivation ends with
+the parent and the properties are the local ones, but the tables have a place for every property there is.
 """
 
 from __future__ import annotations
@@ -90,8 +93,11 @@ class ClassPart(NamedTuple):
         )
 
 
-def read_class_part(reader: Reader, depth: int = 1) -> ClassPart:
-    """The class part that begins where the reader stands; the reader steps over it."""
+def read_class_part(reader: Reader, depth: int = 1, *, inherited: int | None = None) -> ClassPart:
+    """The class part that begins where the reader stands; the reader steps over it.
+
+    `inherited`: for the part of a repository file, how many properties the superclass has.
+    """
     part = reader.part()
     _, name_reference, tables = part.numbers(HEAD)
     derivation = _derivation(part)
@@ -101,12 +107,14 @@ def read_class_part(reader: Reader, depth: int = 1) -> ClassPart:
     if count > MAX_PROPERTIES:
         raise invalid(f"a class has at most {MAX_PROPERTIES} properties, not {count}")
     lookup = part.scalars(CimType.UINT32, 2 * count)
-    nd_length = (count + 3) // 4
-    if tables < nd_length:
-        raise invalid(f"{count} properties do not fit tables of {tables} bytes")
-    nd = part.raw(nd_length)
-    table = part.raw(tables - nd_length)
+    tables_at = part.take(tables)
     heap = Heap.at(part, depth)
+    places = count if inherited is None else _places(heap, lookup[1::2], inherited)
+    nd_length = (places + 3) // 4
+    if tables < nd_length:
+        raise invalid(f"{places} properties do not fit tables of {tables} bytes")
+    nd = part.data[tables_at : tables_at + nd_length]
+    table = part.data[tables_at + nd_length : tables_at + tables]
     name = "" if name_reference == NONE else heap.text(name_reference)
     qualifiers = read_qualifiers(Reader(part.data, qualifiers_at, part.end), heap)
     chain = (*reversed(derivation), name)
@@ -116,6 +124,12 @@ def read_class_part(reader: Reader, depth: int = 1) -> ClassPart:
     _check(columns, [one.name for _, one in members], len(table))
     properties = tuple([one for _, one in members])
     return ClassPart(name, derivation, qualifiers, properties, columns, nd_length, len(table))
+
+
+def _places(heap: Heap, infos: tuple[int, ...], inherited: int) -> int:
+    """How many properties a class has that lists its local ones alone."""
+    orders = [heap.reader(reference).numbers(INFO)[1] for reference in infos]
+    return max([inherited - 1, *orders]) + 1
 
 
 def _derivation(part: Reader) -> tuple[str, ...]:

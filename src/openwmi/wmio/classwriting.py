@@ -40,7 +40,7 @@ def class_part(class_: Class, depth: int = 1) -> bytes:
     lookup = Writer()
     for order in sorted(range(len(members)), key=lambda at: members[at].name.lower()):
         one = members[order]
-        lookup.u32(heap.string(one.name))
+        lookup.u32(heap.word(one.name))
         depth = chain.index(one.origin.lower()) if one.origin.lower() in chain else len(chain) - 1
         lookup.u32(_info(one, order, offsets[order], depth, depth < len(chain) - 1, heap))
     tables = _tables(class_, members, offsets, heap)

@@ -167,7 +167,7 @@ class HeapWriter(Writer):
         return at
 
     def word(self, value: str) -> int:
-        """A string that may be one of the dictionary: names of qualifiers. The dictionary distinguishes case."""
+        """A name of a qualifier or property: often one of the dictionary, which distinguishes case."""
         known = _NUMBERS.get(value)
         return self.string(value) if known is None else known
 
