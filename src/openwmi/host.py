@@ -77,7 +77,11 @@ class Host:
             return (shipped,) if path == DEFAULT_NAMESPACE else ()
 
         self.providers = Providers(
-            _shipped_provider, quotas=self._quotas, announced=_announced, idle=self._idle_seconds
+            _shipped_provider,
+            raising=_shipped_events,
+            quotas=self._quotas,
+            announced=_announced,
+            idle=self._idle_seconds,
         )
         self.repository = SharedRepository(store)
         self.namespaces = Namespaces(
@@ -179,6 +183,15 @@ def _shipped_provider(name: str, namespace: str) -> object | None:
     from openwmi import providers
 
     return providers.provider(name)
+
+
+def _shipped_events(namespace: str) -> Iterable[str]:
+    """The names of those that raise events in a namespace."""
+    if namespace.lower() != DEFAULT_NAMESPACE:
+        return ()
+    from openwmi import providers
+
+    return providers.RAISING
 
 
 _hosts: dict[str, Host] = {}

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Protocol
 
+from openwmi import service
 from openwmi.contract.caller import Caller, unix_sid
 from openwmi.contract.provider import Condition, Request
 from openwmi.model.classes import Class, ClassDeclaration, derive
@@ -28,8 +29,19 @@ def declarations(family: str) -> dict[str, ClassDeclaration]:
 
 
 @cache
+def system_declarations() -> dict[str, ClassDeclaration]:
+    """The system classes, which events derive from, by lower-case name."""
+    text = (Path(service.__file__).parent / "system.mof").read_text("utf-8")
+    return {one.name.lower(): one for one in class_declarations(text, file="system.mof", system=True)}
+
+
+@cache
 def class_named(name: str) -> Class:
     """A shipped class with everything it inherits."""
+    if name.startswith("__"):
+        declared = system_declarations()[name.lower()]
+        above = class_named(declared.superclass) if declared.superclass else None
+        return derive(declared, above, namespace=NAMESPACE)
     entry = CLASSES[name.lower()]
     parent = class_named(entry.superclass) if entry.superclass else None
     return derive(declarations(entry.family)[name.lower()], parent, namespace=NAMESPACE)

@@ -43,7 +43,7 @@ def test_a_superclass_stands_before_its_subclasses() -> None:
 def test_exactly_the_dynamic_classes_have_a_module() -> None:
     dynamic = {name for name in CLASSES if class_named(name).qualifiers.truth("dynamic")}
     assert {name for name, entry in CLASSES.items() if entry.module} == dynamic
-    assert {class_named(name).provider for name in dynamic} == {"CIMWin32"}
+    assert {str(class_named(name).provider).lower() for name in dynamic} <= set(providers.PROVIDERS)
 
 
 def test_the_provider_is_found_by_its_name_in_any_case() -> None:
@@ -52,6 +52,11 @@ def test_the_provider_is_found_by_its_name_in_any_case() -> None:
     assert one.name == "CIMWin32"
     assert providers.provider("cimwin32") is one
     assert providers.provider("NoSuchProvider") is None
+    for name in providers.PROVIDERS:
+        found = providers.provider(name)
+        assert found is not None
+        assert found.name.lower() == name
+        assert hasattr(found, "provide_events") == (name in providers.RAISING)
 
 
 @read_classes
@@ -82,9 +87,11 @@ def test_only_key_qualifiers_make_keys() -> None:
         "win32_computersystem": ("Name",),
         "win32_environment": ("Name", "UserName"),
         "win32_logicaldisk": ("DeviceID",),
+        "win32_localtime": (),
         "win32_operatingsystem": (),
         "win32_process": ("Handle",),
         "win32_processor": ("DeviceID",),
+        "win32_utctime": (),
     }
     assert class_named("Win32_OperatingSystem").is_singleton
     assert class_named("Win32_Process").property("CSName").qualifiers.truth("CIM_Key")

@@ -39,8 +39,8 @@ DOCUMENTED = {
     "Win32_Processor": "win32-processor.md",
     "CIM_LogicalDevice": "cim-logicaldevice.md",
 }
-# In neither: the pages of their subclasses list what they inherit.
-UNSEEN = {"CIM_StorageExtent", "CIM_Processor"}
+# In neither: the pages of their subclasses list what they inherit, a sister or a base class is in the repository.
+UNSEEN = {"CIM_StorageExtent", "CIM_Processor", "Win32_CurrentTime", "Win32_UTCTime"}
 IN_REPOSITORY = sorted(set(CLASSES) - {name.lower() for name in (*DOCUMENTED, *UNSEEN)})
 every_known_class = pytest.mark.parametrize("name", IN_REPOSITORY)
 

@@ -45,7 +45,18 @@ CLASSES: dict[str, Entry] = {
     "cim_processor": Entry("CIM_LogicalDevice", "processor", None),
     "win32_processor": Entry("CIM_Processor", "processor", "processor"),
     "win32_environment": Entry("CIM_SystemResource", "environment", "environment"),
+    "win32_currenttime": Entry(None, "localtime", None),
+    "win32_localtime": Entry("Win32_CurrentTime", "localtime", "localtime"),
+    "win32_utctime": Entry("Win32_CurrentTime", "localtime", "localtime"),
 }
+
+# Lower-case name of a provider -> its module and the class there.
+PROVIDERS: dict[str, tuple[str, str]] = {
+    "cimwin32": ("cimwin32", "CimWin32"),
+    "win32clockprovider": ("localtime", "Win32ClockProvider"),
+}
+# Those that raise events.
+RAISING: tuple[str, ...] = ("win32clockprovider",)
 
 _instances: dict[str, CimWin32] = {}
 
@@ -59,11 +70,11 @@ def load_mof(family: str) -> str:
 def provider(name: str) -> CimWin32 | None:
     """The provider that a class names in its Provider qualifier, made on first use; None when it is not one of ours."""
     key = name.lower()
-    if key != "cimwin32":
-        return None
     found = _instances.get(key)
-    if found is None:
-        from openwmi.providers.cimwin32 import CimWin32
+    if found is None and key in PROVIDERS:
+        from importlib import import_module
 
-        found = _instances.setdefault(key, CimWin32())
+        module, class_name = PROVIDERS[key]
+        made: CimWin32 = getattr(import_module(f"openwmi.providers.{module}"), class_name)()
+        found = _instances.setdefault(key, made)
     return found
