@@ -167,7 +167,7 @@ def _named(class_: Class, number: int) -> dict[str, Any]:
 def _encoding(class_: Class, found: dict[str, Any]) -> list[Line]:
     wmi = found["impacket.dcerpc.v5.dcom.wmi"]
     unit = encode(class_.spawn(_named(class_, 1)))
-    theirs = impacket_object(wmi, unit)
+    theirs = packable(impacket_object(wmi, unit))
     pages = pages_of(class_)
     sender = ArrayEncoder(lambda: os.urandom(16))
 
@@ -203,8 +203,12 @@ def impacket_object(wmi: Any, unit: bytes) -> Any:
     reference["ObjectReferenceSize"] = len(unit)
     reference["pObjectData"] = unit
     interface = dcomrt.INTERFACE(None, reference.getData(), bytes(16), target="none")
-    made = wmi.IWbemClassObject(interface)
-    for name, one in made.getProperties().items():
-        if one["value"] is None:  # it cannot pack NULL text
-            setattr(made, name, "" if one["stype"] in ("string", "datetime") else None)
-    return made
+    return wmi.IWbemClassObject(interface)
+
+
+def packable(one: Any) -> Any:
+    """The same object with '' where impacket cannot pack NULL text."""
+    for name, shown in one.getProperties().items():
+        if shown["value"] is None and shown["stype"] in ("string", "datetime"):
+            setattr(one, name, "")
+    return one

@@ -104,6 +104,24 @@ def test_a_place_that_changes_is_followed() -> None:
         assert (found[0].Name, found[0].namespace_, found[0].server_) == ("b", "root\\elsewhere", "B")
 
 
+def test_the_number_of_places_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A peer that names another server each time would have us make a class for each."""
+    decoder = ArrayDecoder()
+    decoder.decode(ArrayEncoder(lambda: bytes(16)).encode([ONE.spawn()]))
+    monkeypatch.setattr(arrays, "_MAX_CLASSES", 5)
+
+    def read(at: int) -> None:
+        moved = ONE.decorated("root\\x", f"S{at}").spawn()
+        other = ArrayEncoder(lambda: bytes(16))
+        other.encode([moved])
+        decoder.decode(other.encode([moved]))
+
+    for at in (1, 2, 3, 4, 1, 2):
+        read(at)
+    with pytest.raises(QuotaViolation):
+        read(5)
+
+
 def test_a_batch_that_fails_leaves_no_class_behind() -> None:
     encoder, decoder = ArrayEncoder(guids()), ArrayDecoder()
     wrong = Instance(TWO.layout, ("a", 5))

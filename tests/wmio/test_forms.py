@@ -109,6 +109,7 @@ def test_a_row_of_another_length_is_refused() -> None:
         encode(MANY.spawn({"Name": "a"}))
 
 
+@pytest.mark.slow
 @given(st.lists(st.sampled_from(MANY.layout.names), unique=True))
 def test_projections_come_back(names: list[str]) -> None:
     layout = MANY.layout.project(names)

@@ -16,6 +16,7 @@ from tests.model.making import key, make, prop
 from tests.wmio.making import MOMENT, PART, family
 from tests.wmio.real import dump
 
+from bench import wmio
 from openwmi.model.batches import Rows
 from openwmi.model.cimtypes import ARRAY, NAMES, CimType
 from openwmi.model.classes import Class
@@ -24,7 +25,6 @@ from openwmi.wmio import decode, decode_class, encode
 from openwmi.wmio.arrays import ArrayEncoder
 
 wmi = pytest.importorskip("impacket.dcerpc.v5.dcom.wmi")
-dcomrt = pytest.importorskip("impacket.dcerpc.v5.dcomrt")
 smart_response = pytest.importorskip("aiowmi.ndr.smart_response")
 object_block = pytest.importorskip("aiowmi.ndr.object_block")
 next_response = pytest.importorskip("aiowmi.ndr.next_response")
@@ -69,14 +69,7 @@ def types() -> Instance:
 
 
 def impacket_object(unit: bytes) -> Any:
-    """impacket's object over a unit, as it would come out of a result."""
-    reference = dcomrt.OBJREF_CUSTOM()
-    reference["iid"] = wmi.IID_IWbemClassObject
-    reference["clsid"] = wmi.CLSID_WbemClassObject
-    reference["cbExtension"] = 0
-    reference["ObjectReferenceSize"] = len(unit)
-    reference["pObjectData"] = unit
-    return wmi.IWbemClassObject(dcomrt.INTERFACE(None, reference.getData(), bytes(16), target="none"))
+    return wmio.impacket_object(wmi, unit)
 
 
 def unit_of(objref: Any) -> bytes:

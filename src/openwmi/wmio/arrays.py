@@ -75,10 +75,11 @@ _MAX_CLASSES: Final = 4096
 class ArrayDecoder:
     """Decodes the packets of one enumerator; the classes that came stay known to it."""
 
-    __slots__ = ("_shapes",)
+    __slots__ = ("_elsewhere", "_shapes")
 
     def __init__(self) -> None:
         self._shapes: dict[bytes, tuple[Shape, bytes]] = {}  # with flags and decoration
+        self._elsewhere: dict[bytes, Shape] = {}
 
     def decode(self, data: bytes) -> list[Instance | Class]:
         """The objects of a packet.
@@ -153,16 +154,28 @@ class ArrayDecoder:
         place = reader.data[start : reader.at]
         if kind == _KIND_WITH_CLASS:
             shape = shape_at(reader, namespace, server)
-            if len(self._shapes) >= _MAX_CLASSES and guid not in self._shapes:
-                message = f"a result has instances of more than {_MAX_CLASSES} classes"
-                raise error(WBEM_E_QUOTA_VIOLATION, message)
+            if guid not in self._shapes:
+                self._check_room()
         else:
             known = self._shapes.get(guid)
             if known is None:
                 raise invalid(f"an instance of a class that did not come: {guid.hex()}")
-            shape = known[0] if namespace is None else known[0].in_place(namespace, server)
+            shape = known[0] if namespace is None else self._moved(known[0], guid + place, namespace, server)
         self._shapes[guid] = shape, place
         return read_instance(reader.data, reader.at, reader.end, shape)
+
+    def _moved(self, shape: Shape, key: bytes, namespace: str, server: str | None) -> Shape:
+        """The shape of a class that came from another place."""
+        found = self._elsewhere.get(key)
+        if found is None:
+            self._check_room()
+            found = self._elsewhere[key] = shape.in_place(namespace, server)
+        return found
+
+    def _check_room(self) -> None:
+        if len(self._shapes) + len(self._elsewhere) >= _MAX_CLASSES:
+            message = f"a result has instances of more than {_MAX_CLASSES} classes"
+            raise error(WBEM_E_QUOTA_VIOLATION, message)
 
 
 def _opened(data: bytes) -> tuple[Reader, int]:

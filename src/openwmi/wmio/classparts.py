@@ -128,7 +128,7 @@ def read_class_part(reader: Reader, depth: int = 1, *, inherited: int | None = N
 
 def _places(heap: Heap, infos: tuple[int, ...], inherited: int) -> int:
     """How many properties a class has that lists its local ones alone."""
-    orders = [heap.reader(reference).numbers(INFO)[1] for reference in infos]
+    orders: list[int] = [heap.reader(reference).numbers(INFO)[1] for reference in infos]
     return max([inherited - 1, *orders]) + 1
 
 
