@@ -225,6 +225,25 @@ def test_extrinsic_events_reach_those_who_asked(world: World) -> None:
     assert sink.on_objects([thing]) == s.WBEM_E_INVALID_CLASS
 
 
+@pytest.mark.req("E-06")
+def test_a_class_derived_later_reaches_those_who_asked_for_its_base(world: World) -> None:
+    base = world.subscribe("SELECT * FROM __ExtrinsicEvent")
+    alarms = world.subscribe("SELECT * FROM Alarm WHERE Level > 5")
+    space = world.host.namespaces.named(NAMESPACE)
+    for declaration in class_declarations("class FireAlarm : Alarm { string Where; };"):
+        space.provided.add(declaration)
+        space.schema.forget(declaration.name)
+    late = world.subscribe("SELECT * FROM Alarm WHERE Level > 5")
+    sink: Any = world.loop.run_until_complete(world.wmi.event_sink())
+    class_ = space.schema.class_named("FireAlarm")
+    assert sink.on_objects([class_.spawn({"Level": 9}), class_.spawn({"Level": 1})]) == 0
+    assert [len(one.objects) for one in (base, alarms, late)] == [2, 1, 1]
+    for one in (base, alarms, late):
+        world.cancel(one)
+    assert world.service.exchange.count == 0
+    assert not world.service.exchange._by_class
+
+
 @pytest.mark.req("calls:B85", "calls:D6")
 def test_a_subscription_ends_by_cancel_alone(world: World) -> None:
     sink = world.subscribe("SELECT * FROM Alarm")

@@ -160,11 +160,22 @@ class Exchange:
 
     def listeners(self, space: Namespace, event: Event) -> Iterable[Subscription]:
         """Who subscribes to events of this class in this namespace."""
-        return self._by_class.get((space.path.lower(), event.class_.name.lower()), ())
+        return self._found(space.path, event.class_)
+
+    def _found(self, path: str, class_: Class) -> Iterable[Subscription]:
+        """The subscriptions to events of a class. Those to a base class of it may be older than the class (E-06)."""
+        space, name = path.lower(), class_.name.lower()
+        if not class_.is_system:
+            for above in class_.derivation:
+                for subscription in tuple(self._by_class.get((space, above.lower()), ())):
+                    subscription.plan.settle(class_)
+                    if name in subscription.plan.steps:
+                        self._by_class.setdefault((space, name), {})[subscription] = None
+        return self._by_class.get((space, name), ())
 
     def raise_event(self, path: str, event: Event, only: Iterable[Subscription] | None = None) -> None:
         """Offer an event to the subscriptions of a namespace, or to some of them."""
-        found = self._by_class.get((path.lower(), event.class_.name.lower()))
+        found = self._found(path, event.class_)
         if not found:
             return
         event = self._stamped(event)

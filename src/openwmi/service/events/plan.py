@@ -34,15 +34,28 @@ class Event(NamedTuple):
 
 
 class EventPlan:
-    """steps: by lower-case name of the concrete event class, what decides and shapes. polled: the dynamic classes whose
-    instances have to be polled, None when nothing has to."""
+    """steps: by lower-case name of the concrete event class, what decides and shapes; a class that the condition rules
+    out has none. polled: the dynamic classes whose instances have to be polled."""
 
-    __slots__ = ("polled", "query", "steps")
+    __slots__ = ("_settled", "polled", "query", "steps")
 
-    def __init__(self, query: EventQuery, steps: dict[str, Step], polled: tuple[Class, ...]) -> None:
+    def __init__(self, query: EventQuery) -> None:
         self.query = query
-        self.steps = steps
-        self.polled = polled
+        self.steps: dict[str, Step] = {}
+        self.polled: tuple[Class, ...] = ()
+        self._settled: set[str] = set()
+
+    def settle(self, class_: Class) -> None:
+        """Work out what holds for events of a class, once: also for one that was derived after the query was (E-06)."""
+        key = class_.name.lower()
+        if key in self._settled or not class_.inherits_from(self.query.class_.name):
+            return
+        self._settled.add(key)
+        where = TRUE if self.query.where is None else self.query.where
+        condition = decided(where, class_) if asks_class(where) else where
+        if condition != FALSE:
+            left = None if condition == TRUE else condition
+            self.steps[key] = step_for(class_, self.query.selection, left, locatable=False)
 
 
 def event_plan(space: Namespace, text: str, *, raised: Callable[[Class, Class | None], bool]) -> EventPlan:
@@ -51,16 +64,11 @@ def event_plan(space: Namespace, text: str, *, raised: Callable[[Class, Class | 
     raised(event class, class of the instances): whether somebody raises such events without polling.
     """
     select = wql.parse_event(text)
-    query = event_checks(select, space.schema, raised=raised)
-    steps: dict[str, Step] = {}
-    where = TRUE if query.where is None else query.where
-    differs = asks_class(where)
-    for class_ in (query.class_, *space.schema.subclasses(query.class_.name)):
-        condition = decided(where, class_) if differs else where
-        if condition != FALSE:
-            left = None if condition == TRUE else condition
-            steps[class_.name.lower()] = step_for(class_, query.selection, left, locatable=False)
-    return EventPlan(query, steps, polled_targets(space, query, steps, raised))
+    plan = EventPlan(event_checks(select, space.schema, raised=raised))
+    for class_ in (plan.query.class_, *space.schema.subclasses(plan.query.class_.name)):
+        plan.settle(class_)
+    plan.polled = polled_targets(space, plan.query, plan.steps, raised)
+    return plan
 
 
 def polled_targets(
