@@ -223,6 +223,9 @@ def local(repository: str | None = None, *, subscriptions: bool = False) -> Host
             host = Host(store)
             for namespace, declaration, provider in _provided:
                 _add(host, namespace, declaration, provider)
+            if not _hosts:
+                atexit.unregister(_shut_all)
+                atexit.register(_shut_all)
             _hosts[store if store != MEMORY else f"{MEMORY}{id(host)}"] = host
         return host
 
@@ -251,7 +254,6 @@ def _add(host: Host, namespace: str, declaration: ClassDeclaration, provider: ob
     space.schema.forget(declaration.name)
 
 
-@atexit.register
 def _shut_all() -> None:
     """At interpreter exit: cancel calls, release sinks, all within a second (DESIGN.md section 2)."""
     for host in list(_hosts.values()):
