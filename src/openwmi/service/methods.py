@@ -87,6 +87,12 @@ def parameters(method: Method, given: Any, name: str) -> dict[str, object]:
     NULL where the method has inputs: INVALID_PARAMETER; an unknown or mistyped one: INVALID_METHOD_PARAMETERS
     (spec/README.md, B94).
     """
+    if given is not None and not isinstance(given, (Mapping, Instance)):
+        raise error(
+            WBEM_E_INVALID_METHOD_PARAMETERS,
+            f"{name}: in-parameters are an instance of its input class, not the class itself",
+            parameter="pInParams",
+        )
     signature = method.inputs
     if signature is None or not signature.properties:
         if given is not None and list(_items(given)):

@@ -121,6 +121,23 @@ def test_failures_leave_every_out_null(services: com.IWbemServices) -> None:
     assert services.ExecQuery("WQL", "x", 0, None) == (com.WBEM_E_INVALID_QUERY, None)
 
 
+@pytest.mark.req("calls:B6", "calls:B96")
+def test_arguments_of_the_wrong_kind_are_refused_by_name(services: com.IWbemServices) -> None:
+    hr, process, _ = services.GetObject("Win32_Process", 0, None)
+    hr, qualifiers = process.GetQualifierSet()
+    bad: Any = "text"
+    number: Any = 5
+    assert process.GetNames(number, 1, None) == (0x80041008, None)
+    assert qualifiers.BeginEnumeration(bad) == 0x80041008
+    hr, info = com.GetErrorInfo(0)
+    assert info.GetDescription()[1] == "lFlags is int, not str"
+    path = com.IWbemPath()
+    assert path.GetText(bad, 8) == (0x80041008, None, None)
+    assert com.IWbemUnsecuredApartment().CreateSinkStub(Recorder(), bad, None) == (0x80041008, None)
+    # The input class in the place of its instance.
+    assert services.ExecMethod("Win32_Process", "Create", 0, None, process) == (0x8004102F, None, None)
+
+
 @pytest.mark.req("calls:B46", "calls:B48", "calls:B49", "A-180")
 def test_get_object(services: com.IWbemServices, source: Make) -> None:
     made = source(get=lambda keys: {"Id": 7, "Text": "seven"} if keys["Id"] == 7 else None)

@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
+# What the annotation of an argument says it may be; those that say something else are checked by whoever uses them.
+_KINDS: Final[dict[str, type | tuple[type, ...]]] = {
+    "int": int,
+    "int | None": (int, type(None)),
+    "str | None": (str, type(None)),
+}
 # "without it all but ppCallResult are supplied" (DESIGN.md section 4).
 UNUSUAL: Final = frozenset({"ppCallResult"})
 _LOG: Final = logging.getLogger("openwmi.com")
@@ -94,12 +100,23 @@ def method(
             try:
                 return cast("T", perform(args, kwargs, wanted))
             except Exception as exception:  # noqa: BLE001 - nothing leaves a method but its HRESULT
-                code = failure(exception, name)
+                code = failure(_explained(exception, function, args), name)
                 return cast("T", (code, *nothing) if outs else code)
 
         return call
 
     return decorate
+
+
+def _explained(exception: Exception, function: Callable[..., object], args: tuple[object, ...]) -> Exception:
+    """What went wrong, as a caller can understand it: an argument of the wrong kind is named. Looked at only now, so
+    that calls that succeed do not pay for it."""
+    if isinstance(exception, (WbemError, Failure, MemoryError)):
+        return exception
+    for (name, parameter), value in zip(signature(function).parameters.items(), args, strict=False):
+        if not isinstance(value, _KINDS.get(parameter.annotation, object)):
+            return invalid(f"{name} is {parameter.annotation}, not {type(value).__name__}", name)
+    return exception
 
 
 def _code_of(exception: Exception, operation: str) -> int:

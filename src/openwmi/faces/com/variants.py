@@ -54,7 +54,7 @@ class VARIANT:
         return hash((self.vt, repr(self.value)))
 
     def __repr__(self) -> str:
-        return f"VARIANT(0x{self.vt:X}, {self.value!r})"
+        return f"VARIANT({self.vt!r}, {self.value!r})"
 
 
 # What a plain Python value is as a VARIANT, and which CIM type a new property of that VARTYPE gets.
