@@ -123,8 +123,12 @@ class Parameters(Generic[T]):
 
     def decode(self, stub: Buffer) -> T:
         """The parameters in a stub; PeerMisbehaved with BAD_STUB_DATA when it does not hold them."""
-        reader = NdrReader(stub, self.clause)
+        return self.read(NdrReader(stub, self.clause))
+
+    def read(self, reader: NdrReader) -> T:
+        """The parameters at the reader's place, behind others."""
         members = self.members
+        reader.clause = self.clause
         try:
             pairs = zip(members.names, members.types, strict=True)
             return members.made({name: type_.read(reader) for name, type_ in pairs})
@@ -134,6 +138,9 @@ class Parameters(Generic[T]):
 
     def encode(self, value: T) -> bytes:
         writer = NdrWriter()
+        self.write(writer, value)
+        return bytes(writer)
+
+    def write(self, writer: NdrWriter, value: T) -> None:
         for type_, member in zip(self.members.types, self.members.values(value), strict=True):
             type_.write(writer, member)
-        return bytes(writer)

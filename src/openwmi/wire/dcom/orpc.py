@@ -1,0 +1,144 @@
+"""What every object call carries around its parameters: COMVERSION, ORPCTHIS, ORPCTHAT and their extents.
+
+[MS-DCOM] 2.2.11, 2.2.13, 2.2.21; wire.md 5.2.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from openwmi.wire.errors import RPC_E_VERSION_MISMATCH, PeerIncompatible
+from openwmi.wire.ndr import (
+    GUID,
+    UINT16,
+    UINT32,
+    ConformantArray,
+    NdrReader,
+    NdrWriter,
+    Reserved,
+    Structure,
+    Type,
+    Unique,
+)
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+
+class ComVersion(NamedTuple):
+    """[MS-DCOM] 2.2.11."""
+
+    major: int = 5
+    minor: int = 7
+
+
+COM_VERSION: Final = Structure(ComVersion, major=UINT16, minor=UINT16)
+OUR_VERSION: Final = ComVersion()
+
+
+def agreed(theirs: ComVersion) -> ComVersion:
+    """The version to answer with ([MS-DCOM] 1.7): the lower minor; another major is refused."""
+    if theirs.major != OUR_VERSION.major or theirs.minor > OUR_VERSION.minor:
+        raise PeerIncompatible(
+            f"DCOM version {theirs.major}.{theirs.minor}", "[MS-DCOM] 1.7", status=RPC_E_VERSION_MISMATCH
+        )
+    return ComVersion(OUR_VERSION.major, min(theirs.minor, OUR_VERSION.minor))
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """One extension: what it is, and its bytes ([MS-DCOM] 2.2.21)."""
+
+    id: UUID
+    data: bytes
+
+
+class _ExtentType(Type[Extent]):
+    """ORPC_EXTENT: its data stand in an array whose size is rounded up to 8."""
+
+    alignment = 4
+    minimum = 20
+    conformant = True
+
+    def read_count(self, reader: NdrReader) -> int:
+        reader.align(4)
+        return reader.u32()
+
+    def read_head(self, reader: NdrReader, count: int) -> Extent:
+        reader.align(4)
+        identifier, size = reader.guid(), reader.u32()
+        if size > count:
+            raise reader.misbehaved(f"an extent of {size} bytes in {count}")
+        data = reader.octets(count)
+        return Extent(identifier, data[:size])
+
+    def write_count(self, writer: NdrWriter, value: Extent) -> None:
+        writer.align(4)
+        writer.u32(_rounded(len(value.data), 8))
+
+    def write_head(self, writer: NdrWriter, value: Extent) -> None:
+        writer.align(4)
+        writer.guid(value.id)
+        writer.u32(len(value.data))
+        writer.octets(value.data + bytes(-len(value.data) % 8))
+
+
+def _rounded(number: int, to: int) -> int:
+    return (number + to - 1) // to * to
+
+
+class _ExtentsType(Type[tuple[Extent, ...]]):
+    """ORPC_EXTENT_ARRAY: an even number of pointers, the odd one NULL."""
+
+    alignment = 4
+    minimum = 12
+    _pointers = Unique(ConformantArray(Unique(_ExtentType())))
+
+    def read_head(self, reader: NdrReader, count: int) -> int:
+        reader.align(4)
+        reader.u32()
+        reader.skip(4)
+        return int(self._pointers.read_head(reader, 0))
+
+    def read_tail(self, reader: NdrReader, head: int) -> tuple[Extent, ...]:
+        found = self._pointers.read_tail(reader, head) or ()
+        return tuple([extent for extent in found if extent is not None])
+
+    def write_head(self, writer: NdrWriter, value: tuple[Extent, ...]) -> None:
+        writer.align(4)
+        writer.u32(len(value))
+        writer.u32(0)
+        self._pointers.write_head(writer, value)
+
+    def write_tail(self, writer: NdrWriter, value: tuple[Extent, ...]) -> None:
+        padded: tuple[Extent | None, ...] = value + (None,) * (len(value) % 2)
+        self._pointers.write_tail(writer, padded)
+
+
+_EXTENTS: Final = Unique(_ExtentsType())
+
+
+@dataclass(frozen=True, slots=True)
+class OrpcThis:
+    """The first parameter of every object call; cid: the causality it belongs to ([MS-DCOM] 2.2.13.3)."""
+
+    cid: UUID
+    version: ComVersion = OUR_VERSION
+    flags: int = 0
+    extensions: tuple[Extent, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OrpcThat:
+    """The first result of every object call ([MS-DCOM] 2.2.13.4)."""
+
+    flags: int = 0
+    extensions: tuple[Extent, ...] | None = None
+
+
+ORPC_THIS: Final = Structure(
+    OrpcThis, version=COM_VERSION, flags=UINT32, reserved=Reserved(UINT32), cid=GUID, extensions=_EXTENTS
+)
+ORPC_THAT: Final = Structure(OrpcThat, flags=UINT32, extensions=_EXTENTS)
+NO_THAT: Final = OrpcThat()
