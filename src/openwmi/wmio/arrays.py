@@ -25,7 +25,7 @@ offset size  meaning
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from openwmi.model.batches import Rows
 from openwmi.model.classes import Class
@@ -52,6 +52,7 @@ if TYPE_CHECKING:
 
     from openwmi.model.batches import Batch
     from openwmi.model.layouts import Layout
+    from openwmi.wmio.instances import DecodedInstance
     from openwmi.wmio.shapes import Shape
 
 SMART_ENUMERATOR: Final = 1
@@ -62,7 +63,6 @@ _TWO: Final = Struct("<II")
 _LIST: Final = Struct("<III")
 _OBJECT: Final = Struct("<IIB")
 _COMMON: Final = Struct("<IIBII16s")  # both heads of an instance
-_COMMON_HEADS: Final = (9, 24)
 read_common: Final = _COMMON.unpack_from
 write_heads: Final = Struct("<IIBII").pack
 _KIND_CLASS: Final = 1
@@ -72,13 +72,24 @@ _GUID_SIZE: Final = 16
 _MAX_CLASSES: Final = 4096
 
 
+class _Known(NamedTuple):
+    """A class that came, and how its next instance is expected to begin: flags and decoration, where what lies."""
+
+    shape: Shape
+    place: bytes
+    made_of: type[DecodedInstance]
+    front: int
+    tail_at: int
+    heap_at: int
+
+
 class ArrayDecoder:
     """Decodes the packets of one enumerator; the classes that came stay known to it."""
 
     __slots__ = ("_elsewhere", "_shapes")
 
     def __init__(self) -> None:
-        self._shapes: dict[bytes, tuple[Shape, bytes]] = {}  # with flags and decoration
+        self._shapes: dict[bytes, _Known] = {}
         self._elsewhere: dict[bytes, Shape] = {}
 
     def decode(self, data: bytes) -> list[Instance | Class]:
@@ -94,29 +105,26 @@ class ArrayDecoder:
         add, shapes = objects.append, self._shapes
         at, end = body.at, body.end
         for _ in range(count):
-            # The common case in one look: a class that came before, the same place, the heap up to the end. Its heads
+            # The common case in one look: a class that came before, the same place, the heap up to the end. The heads
             # say how long it is four times over; here they need to agree.
             if at + _COMMON.size <= end:
                 head, size, kind, inner_head, inner, guid = read_common(data, at)
-                known = shapes.get(guid) if kind == _KIND_WITHOUT_CLASS else None
-                start = at + _COMMON.size
-                stop = at + 9 + size
-                if (
-                    known is not None
-                    and size == inner + 24
-                    and stop <= end
-                    and (head, inner_head) == _COMMON_HEADS
-                ):
-                    shape, place = known
-                    instance = start + len(place)
-                    if data.startswith(place, start) and instance + shape.heap_at <= stop:
-                        tail, heap = TAIL(data, instance + shape.tail_at)
-                        if tail == PLAIN_TAIL and instance + shape.heap_at + heap - DICTIONARY_BIT == stop:
-                            made = new(shape.kind)
-                            made.source_ = (shape, data[instance:stop], 1)
-                            add(made)
-                            at = stop
-                            continue
+                known = shapes.get(guid)
+                if known is not None and kind == _KIND_WITHOUT_CLASS and head == 9 and inner_head == 24:
+                    shape, place, made_of, front, tail_at, heap_at = known
+                    instance = at + front
+                    heap = instance + heap_at
+                    stop = at + 9 + size
+                    if (
+                        heap <= stop <= end
+                        and size == inner + 24
+                        and data.startswith(place, at + _COMMON.size)
+                    ) and TAIL(data, instance + tail_at) == (PLAIN_TAIL, stop - heap + DICTIONARY_BIT):
+                        made = new(made_of)
+                        made.source_ = (shape, data[instance:stop], 1)
+                        add(made)
+                        at = stop
+                        continue
             body.at = at
             add(self._any(body))
             at = body.at
@@ -160,8 +168,13 @@ class ArrayDecoder:
             known = self._shapes.get(guid)
             if known is None:
                 raise invalid(f"an instance of a class that did not come: {guid.hex()}")
-            shape = known[0] if namespace is None else self._moved(known[0], guid + place, namespace, server)
-        self._shapes[guid] = shape, place
+            shape = (
+                known.shape
+                if namespace is None
+                else self._moved(known.shape, guid + place, namespace, server)
+            )
+        front = _COMMON.size + len(place)
+        self._shapes[guid] = _Known(shape, place, shape.kind, front, shape.tail_at, shape.heap_at)
         return read_instance(reader.data, reader.at, reader.end, shape)
 
     def _moved(self, shape: Shape, key: bytes, namespace: str, server: str | None) -> Shape:
