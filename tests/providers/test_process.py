@@ -357,7 +357,9 @@ def until_gone(pid: int) -> None:
         descriptor = os.pidfd_open(pid)
     except ProcessLookupError:
         return
-    select.select([descriptor], [], [], 10)
+    waiting = select.poll()  # select() takes no descriptor beyond 1,023
+    waiting.register(descriptor, select.POLLIN)
+    waiting.poll(10_000)
     os.close(descriptor)
 
 
