@@ -77,7 +77,16 @@ def test_member_names(kind: str, code: int) -> None:
 @pytest.mark.req("A-065")
 def test_namespaces() -> None:
     assert namespace_path("root/cimv2\\ms_409") == "root\\cimv2\\ms_409"
-    for text in ("", "root\\", "\\root", "root\\\\cimv2", "root\\1st", "root\\_x", "root\\a b"):
+    for text in (
+        "",
+        "root\\",
+        "\\root",
+        "root\\\\cimv2",
+        "root\\1st",
+        "root\\_x",
+        "root\\a b",
+        "root\\" + "x" * 256,
+    ):
         with pytest.raises(WbemError) as caught:
             namespace_path(text)
         assert caught.value.code == WBEM_E_INVALID_NAMESPACE

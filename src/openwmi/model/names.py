@@ -17,8 +17,6 @@ from openwmi.model.status import (
 )
 
 MAX_NAME: Final = 255
-MAX_IDENTIFIER: Final = 0x1000
-MAX_QUERY: Final = 0x4000
 MAX_PATH: Final = 0x2000
 MAX_NESTING: Final = 64
 MAX_PROPERTIES: Final = 1024
@@ -68,6 +66,6 @@ def namespace_path(text: str) -> str:
     """A namespace with backslashes, as typed otherwise; INVALID_NAMESPACE when a part is ill-formed (A-065)."""
     parts = text.replace("/", "\\").split("\\")
     for part in parts:
-        if not part or part[0] == "_" or not is_identifier(part):
+        if not part or part[0] == "_" or len(part) > MAX_NAME or not is_identifier(part):
             raise error(WBEM_E_INVALID_NAMESPACE, f"{text!r:.100} is not a namespace", namespace=text)
     return "\\".join(parts)

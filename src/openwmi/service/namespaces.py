@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, Final
 
 from openwmi.contract.flags import MAX_NAMESPACE
 from openwmi.model.errors import error
+from openwmi.model.names import namespace_path
 from openwmi.model.status import (
     WBEM_E_INVALID_NAMESPACE,
     WBEM_E_INVALID_OPERATION,
@@ -43,7 +43,6 @@ STANDARD: Final = (
     "root\\Microsoft\\Windows",
     "root\\Microsoft\\Windows\\Storage",
 )
-_COMPONENT: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,254}\Z")
 
 
 class Namespace:
@@ -126,10 +125,7 @@ def normalised(path: str) -> str:
     """A namespace path with backslashes; QUOTA_VIOLATION or INVALID_NAMESPACE when it cannot be one (A30, A36)."""
     if len(path) > MAX_NAMESPACE:
         raise error(WBEM_E_QUOTA_VIOLATION, f"a namespace path has at most {MAX_NAMESPACE} characters")
-    parts = path.replace("/", "\\").split("\\")
-    if not all(_COMPONENT.match(part) for part in parts):
-        raise error(WBEM_E_INVALID_NAMESPACE, f"not a namespace: {path!r}", namespace=path)
-    return "\\".join(parts)
+    return namespace_path(path)
 
 
 class Namespaces:
