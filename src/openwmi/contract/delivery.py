@@ -122,6 +122,11 @@ class Delivery:
         return self._busy
 
     @property
+    def timed(self) -> bool:
+        """Whether the sink's callbacks fall under the 30 s rule (C7); a buffer with credit may be slow."""
+        return self._credit is None
+
+    @property
     def closed(self) -> bool:
         return self.state == CLOSED
 

@@ -23,7 +23,6 @@ PROPAGATED: Final = 0x20
 SYSTEM: Final = 0x40
 AMENDED: Final = 0x80
 
-PROPAGATION_MASK: Final = 0x0F
 ORIGIN_MASK: Final = 0x60
 
 _VALUE_TYPES: Final = frozenset(

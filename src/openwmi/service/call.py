@@ -217,7 +217,7 @@ class RunningCall:
         if answer.done():
             self.machine.returned(failed=_failure(answer))
             return
-        if self.machine._credit is None:
+        if self.machine.timed:
             self._timer = self._loop.call_later(self._service.settings.sink_patience, self._on_expired)
         answer.add_done_callback(self._on_returned)
 
