@@ -13,6 +13,7 @@ from bench.harness import report
 # In the order of DESIGN.md section 7.
 BENCHMARKS = (
     "wmio",
+    "wire",
     "processes",
     "wql",
     "delivery",

@@ -50,7 +50,7 @@ def again(frame: Frame, pdu: Pdu) -> bytes:
         return pdu.encode(frame.call_id, frame.verifier, frame.flags)
     assert isinstance(pdu, Request | Response | Fault)
     size = len(frame.verifier.token) if frame.verifier else 0
-    return pdu.head(frame.flags, len(frame.data), size, frame.call_id)
+    return pdu.head(frame.flags, len(frame.data), size, frame.call_id, pdu.alloc_hint)
 
 
 @by_file

@@ -27,7 +27,7 @@ def bind(*elements: Element, size: int = 4280, group: int = 0, alter: bool = Fal
 
 
 def request(stub: bytes, call_id: int = 2, flags: int = WHOLE, context_id: int = 0) -> bytes:
-    return Request(context_id, 3).head(flags, 24 + len(stub), 0, call_id) + stub
+    return Request(context_id, 3).head(flags, 24 + len(stub), 0, call_id, 0) + stub
 
 
 def last_pdu(data: bytes):
@@ -226,7 +226,7 @@ def test_a_fault_under_a_signature_moves_the_keys() -> None:
     pair.run()
     pair.events()
     fault = Fault(0, 1717)
-    pair.server._send_call(PduType.FAULT, lambda _: fault.head, first, b"", pair.server.securities[1])
+    pair.server._send_call(PduType.FAULT, fault, first, b"", pair.server.securities[1])
     pair.server.respond(second, b"fine")
     pair.run()
     assert pair.events()[0] == [

@@ -7,11 +7,11 @@ and the verifier; the head is what a signature covers besides, so it is made and
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from openwmi.wire.buffers import Layout, Writer
+from openwmi.wire.buffers import Layout, Reader, Writer
 from openwmi.wire.rpc.constants import OBJECT, WHOLE, PduType
-from openwmi.wire.rpc.frame import Frame, write_frame, write_header
+from openwmi.wire.rpc.frame import Frame, fixed, write_frame, write_header
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -20,14 +20,15 @@ _REQUEST: Final = Layout("IHH")
 _RESPONSE: Final = Layout("IHBB")
 _FAULT: Final = Layout("IHBBII")
 
+REQUEST_CLAUSE: Final = "[C706] 12.6.4.9"
+RESPONSE_CLAUSE: Final = "[C706] 12.6.4.10"
 REQUEST_HEAD: Final = 24
 OBJECT_SIZE: Final = 16
 RESPONSE_HEAD: Final = 24
 FAULT_HEAD: Final = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """One fragment of a call. stub_start: where the stub begins in the frame's data."""
 
     context_id: int
@@ -36,25 +37,28 @@ class Request:
     alloc_hint: int = 0
     stub_start: int = REQUEST_HEAD
 
-    CLAUSE = "[C706] 12.6.4.9"
-
     @classmethod
     def decode(cls, frame: Frame) -> Request:
-        reader = frame.body(cls.CLAUSE)
-        hint, context_id, opnum = reader.fixed(_REQUEST)
-        target = reader.guid() if frame.flags & OBJECT else None
-        return cls(context_id, opnum, target, hint, reader.position)
+        hint, context_id, opnum = fixed(frame, _REQUEST, REQUEST_CLAUSE)
+        if not frame.flags & OBJECT:
+            return cls(context_id, opnum, None, hint, REQUEST_HEAD)
+        reader = Reader(frame.data, REQUEST_CLAUSE, REQUEST_HEAD, frame.body_end)
+        return cls(context_id, opnum, reader.guid(), hint, REQUEST_HEAD + OBJECT_SIZE)
 
-    def head(self, flags: int, length: int, auth_length: int, call_id: int) -> bytes:
-        if self.object is not None:
-            flags |= OBJECT
-        fixed = write_header(PduType.REQUEST, flags, length, auth_length, call_id)
-        fixed += _REQUEST.pack(self.alloc_hint, self.context_id, self.opnum)
-        return fixed if self.object is None else fixed + self.object.bytes_le
+    @property
+    def head_size(self) -> int:
+        return REQUEST_HEAD if self.object is None else REQUEST_HEAD + OBJECT_SIZE
+
+    def head(self, flags: int, length: int, auth_length: int, call_id: int, hint: int) -> bytes:
+        """The bytes before the stub. hint: bytes of stub from here to the end of the call."""
+        rest = _REQUEST.pack(hint, self.context_id, self.opnum)
+        if self.object is None:
+            return write_header(PduType.REQUEST, flags, length, auth_length, call_id) + rest
+        head = write_header(PduType.REQUEST, flags | OBJECT, length, auth_length, call_id)
+        return head + rest + self.object.bytes_le
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(NamedTuple):
     """One fragment of an answer."""
 
     context_id: int
@@ -62,17 +66,18 @@ class Response:
     alloc_hint: int = 0
     stub_start: int = RESPONSE_HEAD
 
-    CLAUSE = "[C706] 12.6.4.10"
-
     @classmethod
     def decode(cls, frame: Frame) -> Response:
-        reader = frame.body(cls.CLAUSE)
-        hint, context_id, cancels, _ = reader.fixed(_RESPONSE)
-        return cls(context_id, cancels, hint, reader.position)
+        hint, context_id, cancels, _ = fixed(frame, _RESPONSE, RESPONSE_CLAUSE)
+        return cls(context_id, cancels, hint, RESPONSE_HEAD)
 
-    def head(self, flags: int, length: int, auth_length: int, call_id: int) -> bytes:
-        fixed = write_header(PduType.RESPONSE, flags, length, auth_length, call_id)
-        return fixed + _RESPONSE.pack(self.alloc_hint, self.context_id, self.cancels, 0)
+    @property
+    def head_size(self) -> int:
+        return RESPONSE_HEAD
+
+    def head(self, flags: int, length: int, auth_length: int, call_id: int, hint: int) -> bytes:
+        head = write_header(PduType.RESPONSE, flags, length, auth_length, call_id)
+        return head + _RESPONSE.pack(hint, self.context_id, self.cancels, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +102,12 @@ class Fault:
         hint, context_id, cancels, extended, status, _ = reader.fixed(_FAULT)
         return cls(context_id, status, cancels, extended, hint, reader.position)
 
-    def head(self, flags: int, length: int, auth_length: int, call_id: int) -> bytes:
-        fixed = write_header(PduType.FAULT, flags, length, auth_length, call_id)
+    head_size = FAULT_HEAD
+
+    def head(self, flags: int, length: int, auth_length: int, call_id: int, hint: int) -> bytes:
+        head = write_header(PduType.FAULT, flags, length, auth_length, call_id)
         status = self.status & 0xFFFFFFFF
-        return fixed + _FAULT.pack(self.alloc_hint, self.context_id, self.cancels, self.extended, status, 0)
+        return head + _FAULT.pack(hint, self.context_id, self.cancels, self.extended, status, 0)
 
 
 @dataclass(frozen=True, slots=True)

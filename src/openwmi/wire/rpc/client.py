@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from openwmi.wire.errors import LocalProtocolError, PeerMisbehaved
 from openwmi.wire.rpc import events
 from openwmi.wire.rpc.binding import Auth3, Bind, BindAck, BindNak, Element
-from openwmi.wire.rpc.calls import Bare, Fault, Request, Response
+from openwmi.wire.rpc.calls import RESPONSE_CLAUSE, Bare, Fault, Request, Response
 from openwmi.wire.rpc.connection import Connection
 from openwmi.wire.rpc.constants import (
     CONCURRENT,
@@ -136,9 +135,7 @@ class ClientConnection(Connection):
         security = self._current if security_id is None else self.securities[security_id]
         call_id = self._number()
         pdu = Request(context_id, opnum, object_id)
-        self._send_call(
-            PduType.REQUEST, lambda left: replace(pdu, alloc_hint=left).head, call_id, stub, security
-        )
+        self._send_call(PduType.REQUEST, pdu, call_id, stub, security)
         self._calls[call_id] = _Call(security, self.limits.call)
         return call_id
 
@@ -273,7 +270,9 @@ class ClientConnection(Connection):
     def _response(self, frame: Frame, pdu: Response) -> None:
         call = self._calls.get(frame.call_id)
         if call is None:
-            raise PeerMisbehaved(f"an answer to call {frame.call_id}, which is not under way", pdu.CLAUSE)
+            raise PeerMisbehaved(
+                f"an answer to call {frame.call_id}, which is not under way", RESPONSE_CLAUSE
+            )
         if call.security is not None and call.security.signs:
             self._same(frame, call.security)
             stub = call.security.unprotect(frame, pdu.stub_start)

@@ -6,16 +6,16 @@ Nothing here knows a socket or a clock.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from openwmi.wire.errors import LocalProtocolError, PeerMisbehaved, RemoteProtocolError
 from openwmi.wire.rpc import events
 from openwmi.wire.rpc.constants import CALL_PDUS, FIRST, LAST, MUST_RECEIVE, AuthLevel, PduType
-from openwmi.wire.rpc.frame import Frame, fragment_length
+from openwmi.wire.rpc.frame import Frame, fragment_length, parse_frame
 from openwmi.wire.rpc.machine import Machine, Role, State
-from openwmi.wire.rpc.pdus import decode
-from openwmi.wire.rpc.security import HeadMaker, Security, SecurityContext
+from openwmi.wire.rpc.pdus import DECODERS
+from openwmi.wire.rpc.security import CallPdu, Security, SecurityContext
 
 if TYPE_CHECKING:
     from openwmi.wire.rpc.limits import Limits
@@ -61,38 +61,46 @@ class Connection:
 
         After `Broken`, which is the last event, everything that comes is dropped.
         """
-        if not self.closed:
-            self._arrived += data
-            try:
-                for pdu in self._cut():
-                    self._dispatch(pdu)
-            except RemoteProtocolError as error:
-                self._broken(error)
+        try:
+            if self._arrived:
+                self._arrived += data
+                self._consume(self._arrived)
+            else:
+                # Nearly always the piece ends where a PDU ends: then nothing is kept, and nothing copied for it.
+                self._arrived += data[self._consume(data) :]
+        except RemoteProtocolError as error:
+            self._broken(error)
         happened, self._events = self._events, []
         return happened
 
-    def _cut(self) -> Iterator[bytes]:
-        """The whole PDUs that have arrived. The unread rest is moved once per call, not once per PDU."""
-        arrived, position = self._arrived, 0
+    def _consume(self, data: bytes | bytearray) -> int:
+        """Handle the whole PDUs in `data`; how far that was. What was waiting is cut there, once per call."""
+        position, end = 0, len(data)
         try:
-            while not self.closed and (length := fragment_length(arrived, position)) is not None:
-                if arrived[position + 2] in CALL_PDUS and length > self.max_receive:
+            while position < end and self.machine.state is not State.CLOSED:
+                length = fragment_length(data, position)
+                if length is None:
+                    break
+                if length > self.max_receive and data[position + 2] in CALL_PDUS:
                     raise PeerMisbehaved(
                         f"a fragment of {length} bytes, {self.max_receive} were agreed", "[C706] 12.6.3.1"
                     )
-                if len(arrived) - position < length:
-                    return
-                data = bytes(memoryview(arrived)[position : position + length])
+                if end - position < length:
+                    break
+                pdu = bytes(memoryview(data)[position : position + length])
                 position += length
-                yield data
+                self._dispatch(pdu)
         finally:
-            del arrived[:position]
+            if data is self._arrived:
+                del self._arrived[:position]
+        return end if self.closed else position
 
     def _dispatch(self, data: bytes) -> None:
-        frame, pdu = decode(data)
+        frame = parse_frame(data)
+        kind = frame.kind
         self._before(frame)
-        self.machine.receives(frame.kind)
-        self._handlers[frame.kind](frame, pdu)
+        self.machine.receives(kind)
+        self._handlers[kind](frame, DECODERS[kind](frame))
 
     def _before(self, frame: Frame) -> None:
         """A role's look at a PDU before the state machine sees it."""
@@ -122,30 +130,22 @@ class Connection:
     def _send_call(
         self,
         kind: PduType,
-        head: HeadSource,
+        pdu: CallPdu,
         call_id: int,
         stub: bytes,
         security: Security | None,
         flags: int = 0,
     ) -> None:
         """A stub in as many fragments as it needs, each within what the peer takes, each protected by itself."""
-        protected = security is not None and security.signs
-        room = self.max_transmit - len(head(0)(0, 0, 0, 0))
-        if security is not None and protected:
-            room = (room - security.overhead()) // 16 * 16
-        room = room // 8 * 8
+        signer = security if security is not None and security.signs else None
+        room = self.max_transmit - pdu.head_size
+        room = room // 8 * 8 if signer is None else (room - signer.overhead()) // 16 * 16
         total = len(stub)
         for start in range(0, total, room) if total else (0,):
             chunk = stub if total <= room else stub[start : start + room]
-            make = head(total - start)
             bits = flags | (FIRST if start == 0 else 0) | (LAST if start + room >= total else 0)
-            if security is not None and protected:
-                data = security.protect(make, bits, call_id, chunk)
+            if signer is not None:
+                data = signer.protect(pdu, bits, call_id, chunk, total - start)
             else:
-                fixed = len(make(0, 0, 0, 0))
-                data = make(bits, fixed + len(chunk), 0, call_id) + chunk
+                data = pdu.head(bits, pdu.head_size + len(chunk), 0, call_id, total - start) + chunk
             self._send(kind, data)
-
-
-# Given the bytes of stub still to come (the alloc_hint), what makes the head of the next fragment.
-HeadSource = Callable[[int], HeadMaker]

@@ -9,6 +9,10 @@ from typing import Final
 class PduType(IntEnum):
     """[C706] 12.6.1, [MS-RPCE] 2.2.2.1."""
 
+    __hash__ = (
+        int.__hash__
+    )  # an enumeration's own is a Python function, and every PDU is looked up by its type
+
     REQUEST = 0
     RESPONSE = 2
     FAULT = 3

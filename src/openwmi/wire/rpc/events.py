@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -51,8 +51,7 @@ class AuthenticationRefused:
     error: RemoteProtocolError
 
 
-@dataclass(frozen=True, slots=True)
-class RequestReceived:
+class RequestReceived(NamedTuple):
     """Server: a whole call. level, identity: how it was protected and for whom; NONE and None without protection."""
 
     call_id: int
@@ -66,8 +65,7 @@ class RequestReceived:
     maybe: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ResponseReceived:
+class ResponseReceived(NamedTuple):
     """Client: a whole answer."""
 
     call_id: int

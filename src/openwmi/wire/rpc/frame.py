@@ -15,8 +15,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from openwmi.wire.buffers import Layout, Reader, Writer
 from openwmi.wire.errors import LocalProtocolError, PeerIncompatible, PeerMisbehaved
@@ -31,8 +30,7 @@ _CLAUSE: Final = "[C706] 12.6.3.1"
 _TYPES: Final = {int(kind): kind for kind in PduType}
 
 
-@dataclass(frozen=True, slots=True)
-class Verifier:
+class Verifier(NamedTuple):
     """Who protects a PDU, and with what proof. pad: bytes before the trailer that belong to nobody."""
 
     auth_type: int
@@ -50,8 +48,7 @@ def trailer(auth_type: int, level: int, pad: int, context_id: int) -> bytes:
     return _TRAILER.pack(auth_type, level, pad, 0, context_id)
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """One PDU with header and verifier read. The body is data[16:body_end], pad bytes included."""
 
     data: bytes
@@ -63,6 +60,13 @@ class Frame:
 
     def body(self, clause: str) -> Reader:
         return Reader(self.data, clause, HEADER_SIZE, self.body_end)
+
+
+def fixed(frame: Frame, layout: Layout, clause: str) -> tuple[int, ...]:
+    """The numbers at the start of a body. Calls are read this way, without a Reader each: they are most of the PDUs."""
+    if frame.body_end - HEADER_SIZE < layout.size:
+        raise PeerMisbehaved(f"a body of {frame.body_end - HEADER_SIZE} bytes", clause)
+    return layout.unpack_from(frame.data, HEADER_SIZE)
 
 
 def fragment_length(data: bytes | bytearray, position: int) -> int | None:
@@ -86,6 +90,11 @@ def read_frame(data: bytes) -> Frame:
     """Header and verifier of exactly one PDU."""
     if fragment_length(data, 0) != len(data):
         raise PeerMisbehaved(f"{len(data)} bytes are not one fragment", _CLAUSE)
+    return parse_frame(data)
+
+
+def parse_frame(data: bytes) -> Frame:
+    """The same for bytes that were cut out by `fragment_length`."""
     _, _, number, flags, _, length, auth_length, call_id = _HEADER.unpack_from(data, 0)
     kind = _TYPES.get(number)
     if kind is None:

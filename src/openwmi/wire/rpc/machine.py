@@ -7,7 +7,7 @@ one association, and each keeps its own.
 
 from __future__ import annotations
 
-from enum import Enum, auto
+from enum import Enum, IntEnum, auto
 from typing import TYPE_CHECKING, Final
 
 from openwmi.wire.errors import LocalProtocolError, PeerMisbehaved
@@ -22,7 +22,9 @@ class Role(Enum):
     SERVER = auto()
 
 
-class State(Enum):
+class State(IntEnum):
+    __hash__ = int.__hash__
+
     IDLE = auto()  # connected, nothing agreed
     BINDING = auto()  # a bind waits for its answer
     BOUND = auto()  # calls may travel

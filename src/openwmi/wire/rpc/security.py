@@ -6,13 +6,15 @@ sequence numbers; they must see PDUs in the order in which those travel.
 
 from __future__ import annotations
 
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeAlias
 
 from openwmi.wire.errors import AuthenticationFailed, LocalProtocolError, PeerMisbehaved
+from openwmi.wire.rpc.calls import Fault, Request, Response
 from openwmi.wire.rpc.constants import AuthLevel
 from openwmi.wire.rpc.frame import TRAILER_SIZE, Frame, Verifier, trailer
 
 _PAD_TO: Final = 16
+CallPdu: TypeAlias = Request | Response | Fault
 
 
 class SecurityContext(Protocol):
@@ -79,15 +81,14 @@ class Security:
     def overhead(self) -> int:
         return TRAILER_SIZE + self.context.token_size() if self.signs else 0
 
-    def protect(self, make_head: HeadMaker, flags: int, call_id: int, stub: bytes) -> bytes:
+    def protect(self, pdu: CallPdu, flags: int, call_id: int, stub: bytes, hint: int) -> bytes:
         """A whole fragment around a stub: head, stub, pad, trailer, token."""
         if not self.context.complete or self.failed:
             raise LocalProtocolError(f"security context {self.context_id} is not established")
         size = self.context.token_size()
         pad = -len(stub) % _PAD_TO
-        head_size = len(make_head(flags, 0, 0, 0))
-        length = head_size + len(stub) + pad + TRAILER_SIZE + size
-        head = make_head(flags, length, size, call_id)
+        length = pdu.head_size + len(stub) + pad + TRAILER_SIZE + size
+        head = pdu.head(flags, length, size, call_id, hint)
         end = trailer(self.context.auth_type, self.level, pad, self.context_id)
         seal = self.level >= AuthLevel.PRIVACY
         stub, token = self.context.wrap(
@@ -118,12 +119,6 @@ class Security:
             sign_head=self.sign_head,
         )
         return stub[: len(stub) - verifier.pad] if verifier.pad else stub
-
-
-class HeadMaker(Protocol):
-    """Makes the head of a call PDU: `Request.head` and its siblings."""
-
-    def __call__(self, flags: int, length: int, auth_length: int, call_id: int, /) -> bytes: ...
 
 
 def unprotected(frame: Frame, stub_start: int) -> bytes:

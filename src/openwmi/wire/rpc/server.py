@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from openwmi.wire.errors import (
@@ -114,9 +113,7 @@ class ServerConnection(Connection):
         if call is None or self.closed:
             return
         pdu = Response(call.pdu.context_id)
-        self._send_call(
-            PduType.RESPONSE, lambda left: replace(pdu, alloc_hint=left).head, call_id, stub, call.security
-        )
+        self._send_call(PduType.RESPONSE, pdu, call_id, stub, call.security)
 
     def fault(self, call_id: int, status: int, *, executed: bool = True) -> None:
         """Answer a call with a fault. executed: False promises that nothing ran."""
@@ -343,7 +340,7 @@ class ServerConnection(Connection):
         """Without a verifier, as Windows sends them: not every client moves its keys on for a fault."""
         pdu = Fault(context_id, status)
         flags = 0 if executed else DID_NOT_EXECUTE
-        self._send_call(PduType.FAULT, lambda _: pdu.head, call_id, b"", None, flags)
+        self._send_call(PduType.FAULT, pdu, call_id, b"", None, flags)
 
     def _cancelled(self, frame: Frame, pdu: Bare) -> None:
         if frame.call_id in self._calls:
