@@ -163,6 +163,11 @@ assert gone.wait(10)
 print(*sink.heard)
 print(hex(services.ExecQueryAsync("WQL", None, 0, None, sink)), *sink.heard)
 print(hex(services.CancelAsyncCall(sink)))
+gone.clear()
+hr, rows = services.ExecQuery("WQL", "SELECT * FROM Win32_OperatingSystem", 0x30, None)
+print(hex(rows.NextAsync(1, sink)))
+assert gone.wait(10)
+print(*sink.heard, rows.Next(-1, 1)[2])
 print(hex(com.CoInitializeSecurity(None, -1, None, None, 0, 3, None, 0, None)))
 """
     )
@@ -172,6 +177,8 @@ print(hex(com.CoInitializeSecurity(None, -1, None, None, 0, 3, None, 0, None)))
         "AddRef Release",
         "0x80041008 AddRef Release",
         "0x80041002",
+        "0x0",
+        "AddRef Release AddRef Release 1",
         "0x80010119",
         "",
     ]

@@ -8,8 +8,10 @@ from openwmi.contract.flags import WBEM_INFINITE
 from openwmi.faces.com.calling import method
 from openwmi.faces.com.guids import IID_IEnumWbemClassObject, IID_IWbemCallResult
 from openwmi.faces.com.objects import IWbemClassObject, class_object, optional_object
+from openwmi.faces.com.process import PROCESS
 from openwmi.faces.com.security import Proxy
 from openwmi.faces.com.sinks import SinkCall, checked_sink
+from openwmi.faces.views.limits import counted
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -56,6 +58,9 @@ class IEnumWbemClassObject(Proxy):
         """Queue a request: the sink hears one Indicate with the objects and one final status (F14, F15)."""
         connection = self.admitted_()
         sink = SinkCall(checked_sink(pSink), connection, owner=self)
+        if not PROCESS.secured and counted(uCount):
+            sink.abandon()  # nobody may call into this process (A1, A2)
+            return 0
         status = connection.run(self._view.next_async, uCount, sink)
         if status == 0:
             sink.hold()
