@@ -308,16 +308,24 @@ def test_callers_of_other_machines_may_be_told_other_events(world: World) -> Non
     ringer = world.ringer(CREATED)
     query = "SELECT * FROM __InstanceCreationEvent WHERE TargetInstance ISA 'Thing'"
     here = world.subscribe(query)
+    changes: list[int] = []
+    ringer.sink.on_change(lambda: changes.append(1))
     assert ringer.sink.wanted(CREATED)
     assert ringer.sink.wanted(CREATED, remote=False)
     assert not ringer.sink.wanted(CREATED, remote=True)
     there = world.subscribe(query, REMOTE)
     assert ringer.sink.wanted(CREATED, remote=True)
+    assert len(changes) == 1
+    world.cancel(world.subscribe(query, REMOTE))
+    assert len(changes) == 1
     ringer.tell("Creation", "all", remote=False)
     ringer.tell("Creation", "less", remote=True)
     ringer.tell("Creation", "same")
     assert [name for _, name in kinds(here)] == ["all", "same"]
     assert [name for _, name in kinds(there)] == ["less", "same"]
+    world.cancel(there)
+    assert not ringer.sink.wanted(CREATED, remote=True)
+    assert len(changes) == 2
 
 
 @pytest.mark.req("F-27")

@@ -125,6 +125,10 @@ class EventSink(Protocol):
     def on_stop(self, call: Callable[[], object]) -> None:
         """Have `call` run when nobody wants events any more: at once if that is so. It must not wait."""
 
+    def on_change(self, call: Callable[[], object]) -> None:
+        """Have `call` run whenever something is wanted that was not before, or the other way round. It must not wait.
+        (This is what NewQuery and CancelQuery tell.)"""
+
     def wait(self, seconds: float) -> bool:
         """Sleep, but not longer than events are wanted; True when they are not any more. Not on the event loop."""
 

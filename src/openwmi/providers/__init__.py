@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from openwmi.providers.cimwin32 import CimWin32
+    from openwmi.providers.processtrace import KernelTrace
 
 NAMESPACE = "root\\cimv2"
 
@@ -48,17 +49,22 @@ CLASSES: dict[str, Entry] = {
     "win32_currenttime": Entry(None, "localtime", None),
     "win32_localtime": Entry("Win32_CurrentTime", "localtime", "localtime"),
     "win32_utctime": Entry("Win32_CurrentTime", "localtime", "localtime"),
+    "win32_systemtrace": Entry("__ExtrinsicEvent", "processtrace", None),
+    "win32_processtrace": Entry("Win32_SystemTrace", "processtrace", None),
+    "win32_processstarttrace": Entry("Win32_ProcessTrace", "processtrace", None),
+    "win32_processstoptrace": Entry("Win32_ProcessTrace", "processtrace", None),
 }
 
 # Lower-case name of a provider -> its module and the class there.
 PROVIDERS: dict[str, tuple[str, str]] = {
     "cimwin32": ("cimwin32", "CimWin32"),
     "win32clockprovider": ("localtime", "Win32ClockProvider"),
+    "wmi kernel trace event provider": ("processtrace", "KernelTrace"),
 }
 # Those that raise events.
-RAISING: tuple[str, ...] = ("win32clockprovider",)
+RAISING: tuple[str, ...] = ("win32clockprovider", "wmi kernel trace event provider")
 
-_instances: dict[str, CimWin32] = {}
+_instances: dict[str, CimWin32 | KernelTrace] = {}
 
 
 def load_mof(family: str) -> str:
@@ -67,7 +73,7 @@ def load_mof(family: str) -> str:
         return file.read()
 
 
-def provider(name: str) -> CimWin32 | None:
+def provider(name: str) -> CimWin32 | KernelTrace | None:
     """The provider that a class names in its Provider qualifier, made on first use; None when it is not one of ours."""
     key = name.lower()
     found = _instances.get(key)
@@ -75,6 +81,6 @@ def provider(name: str) -> CimWin32 | None:
         from importlib import import_module
 
         module, class_name = PROVIDERS[key]
-        made: CimWin32 = getattr(import_module(f"openwmi.providers.{module}"), class_name)()
+        made: CimWin32 | KernelTrace = getattr(import_module(f"openwmi.providers.{module}"), class_name)()
         found = _instances.setdefault(key, made)
     return found

@@ -171,7 +171,7 @@ def _renice(pid: int, nice: int) -> int:
     return SUCCESS
 
 
-def _user_id(host: Host, handle: str) -> int | None:
+def user_id(host: Host, handle: str) -> int | None:
     """The effective user of a process: whose rights it has. None without the right to see it."""
     try:
         status = contents(f"{host.root}/proc/{handle}/status", 8192)
@@ -182,7 +182,7 @@ def _user_id(host: Host, handle: str) -> int | None:
 
 def owner(host: Host, handle: str) -> dict[str, object]:
     """Win32_Process.GetOwner: the name of the effective user, or its number where it has no name; and this host."""
-    uid = _user_id(host, handle)
+    uid = user_id(host, handle)
     if uid is None:
         return {"ReturnValue": ACCESS_DENIED, "User": None, "Domain": None}
     return {"ReturnValue": SUCCESS, "User": user_name(uid), "Domain": host.name}
@@ -190,7 +190,7 @@ def owner(host: Host, handle: str) -> dict[str, object]:
 
 def owner_sid(host: Host, handle: str) -> dict[str, object]:
     """Win32_Process.GetOwnerSid: S-1-22-1-UID."""
-    uid = _user_id(host, handle)
+    uid = user_id(host, handle)
     return {
         "ReturnValue": ACCESS_DENIED if uid is None else SUCCESS,
         "Sid": None if uid is None else unix_sid(uid),

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 # Events that are offered to subscriptions in one turn of the loop.
 SLICE: Final = 256
+_LOG: Final = logging.getLogger("openwmi.events")
 
 
 class Outlet:
@@ -35,6 +37,7 @@ class Outlet:
         "_exchange",
         "_limit",
         "_lost",
+        "_on_change",
         "_on_stop",
         "_ready",
         "_room",
@@ -66,6 +69,7 @@ class Outlet:
         self._limit = exchange.limit
         self._stopped = threading.Event()
         self._on_stop: list[Callable[[], object]] = []
+        self._on_change: list[Callable[[], object]] = []
         self._room = threading.Condition()
         self._waiting: deque[Raised] = deque()
         self._scheduled = False
@@ -84,7 +88,10 @@ class Outlet:
             self._on_stop.append(call)
             gone = self.stopped
         if gone:
-            call()
+            _tell_all([call])
+
+    def on_change(self, call: Callable[[], object]) -> None:
+        self._on_change.append(call)
 
     def wait(self, seconds: float) -> bool:
         return self._stopped.wait(seconds)
@@ -164,16 +171,24 @@ class Outlet:
     def join(self, subscription: Subscription, needed: tuple[EventCoverage, ...]) -> None:
         """Somebody listens to some of the coverages."""
         self.subscriptions[subscription] = needed
-        for one in needed:
-            key = (one, subscription.caller.remote)
-            self._wants[key] = self._wants.get(key, 0) + 1
+        self._count(subscription, needed, 1)
 
     def leave(self, subscription: Subscription) -> bool:
         """Somebody is gone; False when it was not here."""
         needed = self.subscriptions.pop(subscription, None)
-        for one in needed or ():
-            self._wants[one, subscription.caller.remote] -= 1
+        if needed is not None:
+            self._count(subscription, needed, -1)
         return needed is not None
+
+    def _count(self, subscription: Subscription, needed: tuple[EventCoverage, ...], change: int) -> None:
+        changed = False
+        for one in needed:
+            key = (one, subscription.caller.remote)
+            before = self._wants.get(key, 0)
+            self._wants[key] = before + change
+            changed = changed or not before or not before + change
+        if changed:
+            _tell_all(self._on_change)
 
     def stop(self) -> None:
         """Nobody wants events any more: what waits is dropped, whoever waits goes on."""
@@ -182,8 +197,7 @@ class Outlet:
             self._waiting.clear()
             self._room.notify_all()
             calls, self._on_stop = self._on_stop, []
-        for call in calls:
-            call()
+        _tell_all(calls)
 
     def _drain(self) -> None:
         """Offer what waits, a slice in each turn, so that a flood does not keep the loop from its other work."""
@@ -211,3 +225,12 @@ class Outlet:
                 one for one in self._exchange.listeners(self._space, event) if one.caller.remote is remote
             ]
         self._exchange.raise_event(self._space.path, event, only)
+
+
+def _tell_all(calls: list[Callable[[], object]]) -> None:
+    """Run what a provider wanted to be told by; what goes wrong in it is its own affair."""
+    for call in calls:
+        try:
+            call()
+        except Exception:  # noqa: BLE001 - a provider may raise anything
+            _LOG.warning("an event provider failed when it was told", exc_info=True)
