@@ -14,15 +14,20 @@ from uuid import UUID
 import pytest
 from tests.conftest import DEEP
 from tests.wire.peers import ALPHA, BETA, SMALL, Pair, accept, initiator, server
+from tests.wire.test_dcom import REFERENCE, THIS
+from tests.wire.test_dcom import SAMPLES as DCOM_SAMPLES
 from tests.wire.test_ntlm import acceptor as ntlm_acceptor
 from tests.wire.test_ntlm import initiator as ntlm_initiator
 from tests.wire.test_ntlm import shake as ntlm_shake
 from tests.wire.test_spnego import acceptor as spnego_acceptor
 from tests.wire.test_spnego import offer
 from tests.wire.test_spnego import shake as spnego_shake
+from tests.wire.test_wmi import OPERATION_SAMPLES
+from tests.wire.test_wmi import SAMPLES as WMI_SAMPLES
 
 from openwmi.wire.dcom import activation, objref
 from openwmi.wire.dcom.bindings import OFFERED, DualStringArray, tcp
+from openwmi.wire.dcom.method import ObjectMethod
 from openwmi.wire.dcom.properties import (
     ActivationContextInfo,
     InstantiationInfo,
@@ -41,10 +46,11 @@ from openwmi.wire.rpc import AuthLevel, ClientConnection, Limits, ServerConnecti
 from openwmi.wire.rpc import events as e
 from openwmi.wire.rpc.pdus import decode
 from openwmi.wire.spnego.tokens import NegTokenInit, NegTokenResp
+from openwmi.wire.wmi import services
 
 Target = tuple[list[bytes], Callable[[bytes], object]]
 
-KINDS = 7
+KINDS = 8
 COUNT = 1_000_000 // KINDS + 1 if DEEP else 400
 SLOWEST = 0.5  # seconds for one mutant, on a machine that others use, too
 IID = UUID(int=9)
@@ -198,6 +204,32 @@ TARGETS: dict[str, Target] = {
 }
 SPNEGO = spnego_shake(offer(bytes.fromhex("2b06010401823702020a")), spnego_acceptor())[:-1]
 TARGETS["SPNEGO"] = (SPNEGO, any_spnego)
+STUBS = [
+    method.call(inputs, THIS)
+    for method, inputs, _ in (*DCOM_SAMPLES, *WMI_SAMPLES)
+    if isinstance(method, ObjectMethod)
+]
+STUBS += [
+    services.method_of(operation, asynchronous=bool(sink)).call(
+        services.inputs_of(operation, 0, None, sink=sink or None), THIS
+    )
+    for operation in OPERATION_SAMPLES
+    for sink in (b"", REFERENCE)
+]
+OBJECT_METHODS = (
+    *(method for method, _, _ in (*DCOM_SAMPLES, *WMI_SAMPLES) if isinstance(method, ObjectMethod)),
+    *services.METHODS.values(),
+)
+
+
+def any_stub(data: bytes) -> None:
+    """Every method takes every stub: which one it was meant for, the peer says."""
+    method = OBJECT_METHODS[sum(data[:64]) % len(OBJECT_METHODS)]
+    _, inputs = method.called(data)
+    method.call(inputs, THIS)
+
+
+TARGETS["stubs"] = (STUBS, any_stub)
 
 
 @pytest.mark.slow
