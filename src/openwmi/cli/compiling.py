@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from openwmi import mof
 from openwmi.cli import exits
@@ -121,9 +121,15 @@ def namespace_of(text: str) -> str:
     return path
 
 
+# How long an interrupt may go unnoticed.
+LOOK_SECONDS: Final = 0.2
+
+
 def store(host: Host, source: Source, namespace: str, *, class_flags: int, instance_flags: int) -> Compiled:
     """Put what one file declares, object by object (C-24). Raises MofError, and WbemError for a namespace that is not
     there. An interrupt ends the run after the object in hand."""
+    from concurrent.futures import wait
+
     running: list[asyncio.Task[object]] = []
 
     async def work() -> Compiled:
@@ -146,6 +152,9 @@ def store(host: Host, source: Source, namespace: str, *, class_flags: int, insta
 
     future = host.portal.submit(work)
     try:
+        # A signal that arrives just before a wait begins does not end it: look up from it now and then.
+        while not wait((future,), LOOK_SECONDS).done:
+            pass
         return future.result()
     except KeyboardInterrupt:
         for task in running:
