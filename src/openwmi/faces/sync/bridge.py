@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+from concurrent.futures import wait
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 from openwmi.faces.workers import WORKERS, inside_callback
@@ -27,6 +28,8 @@ T = TypeVar("T")
 
 _LOG: Final = logging.getLogger("openwmi.faces")
 BLOCKING: Final = True
+# How long Ctrl-C may go unnoticed.
+LOOK_SECONDS: Final = 0.2
 
 inside = inside_callback
 
@@ -60,6 +63,9 @@ def hop(
         raise error(WBEM_E_SHUTTING_DOWN, "the service has ended")
     future = asyncio.run_coroutine_threadsafe(function(*args, **kwargs), loop)
     try:
+        # A signal that arrives just before a wait begins does not end it: look up from it now and then.
+        while not wait((future,), LOOK_SECONDS).done:
+            pass
         return future.result()
     except BaseException:
         future.cancel()
