@@ -66,9 +66,10 @@ def _provider(running: host.Host) -> Work:
     request = Request(step.class_, step.columns, caller=running.caller)
     name = step.class_.provider
     provider = providers.provider(name or "")
-    if provider is None:
-        raise RuntimeError(f"no provider named {name}")
-    return lambda: len(list(provider.instances(request)))
+    instances = getattr(provider, "instances", None)
+    if instances is None:
+        raise RuntimeError(f"no provider of instances named {name}")
+    return lambda: len(list(instances(request)))
 
 
 async def _through_a_sink(running: host.Host, query: str) -> int:
