@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 DEFAULT_NAMESPACE: Final = "root\\cimv2"
 MEMORY: Final = ":memory:"
 STORE: Final = "repository.db"
+# With "1" every service of the process does what connect(subscriptions=True) does.
+SUBSCRIPTIONS: Final = "OPENWMI_SUBSCRIPTIONS"
 # How long a callback that hangs may delay the interpreter's exit, in seconds.
 EXIT_WAIT: Final = 0.5
 # And how long the service itself may take beyond that.
@@ -93,6 +95,7 @@ class Host:
             identification=self._identification,
         )
         self.caller = owner()
+        self._owns = os.environ.get(SUBSCRIPTIONS) == "1"
         self._service: Service | None = None
         self._portal: Portal | None = None
         self._lock = threading.Lock()
@@ -122,7 +125,21 @@ class Host:
                 self._portal = Portal()
                 self._service = Service(self._portal.loop, self.namespaces)
                 apply(self.namespaces, self._service.settings)
+                if self._owns:
+                    self._portal.loop.call_soon_threadsafe(self._service.own, self._owner_lock())
             return self._service
+
+    def own(self) -> None:
+        """Run the permanent subscriptions and timers of the store from now on, if no other process does."""
+        running = self._running()
+        if not self._owns:
+            self._owns = True
+            running.loop.call_soon_threadsafe(running.own, self._owner_lock())
+
+    def _owner_lock(self) -> str | None:
+        """The file whose lock the process has that runs them."""
+        store = self.repository.path
+        return None if store == MEMORY else f"{store}.owner"
 
     def _quotas(self) -> HostQuotas:
         from openwmi.service.limits import host_quotas
@@ -215,7 +232,10 @@ def store_file(repository: str | None) -> str:
 
 
 def local(repository: str | None = None, *, subscriptions: bool = False) -> Host:
-    """The running host of a store: one per process and store; ":memory:" is a new one each time."""
+    """The running host of a store: one per process and store; ":memory:" is a new one each time.
+
+    subscriptions: run its permanent subscriptions and timers, if no other process does.
+    """
     store = store_file(repository)
     with _lock:
         host = None if store == MEMORY else _hosts.get(store)
@@ -227,7 +247,9 @@ def local(repository: str | None = None, *, subscriptions: bool = False) -> Host
                 atexit.unregister(_shut_all)
                 atexit.register(_shut_all)
             _hosts[store if store != MEMORY else f"{MEMORY}{id(host)}"] = host
-        return host
+    if subscriptions:
+        host.own()
+    return host
 
 
 def end(host: Host) -> None:

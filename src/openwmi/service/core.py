@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from openwmi.service.connection import Connection
     from openwmi.service.events.exchange import Exchange
     from openwmi.service.namespaces import Namespaces
+    from openwmi.service.ownership import Ownership
     from openwmi.threads import Threads
 
 
@@ -35,7 +36,17 @@ def identity_of(sink: object) -> object:
 class Service:
     """One running service on one loop. Everything here runs on that loop."""
 
-    __slots__ = ("_by_user", "_calls", "_ended", "_exchange", "loop", "namespaces", "planner", "settings")
+    __slots__ = (
+        "_by_user",
+        "_calls",
+        "_ended",
+        "_exchange",
+        "loop",
+        "namespaces",
+        "ownership",
+        "planner",
+        "settings",
+    )
 
     def __init__(
         self,
@@ -54,6 +65,7 @@ class Service:
         self._by_user: dict[str, int] = {}
         self._ended = False
         self._exchange: Exchange | None = None
+        self.ownership: Ownership | None = None
 
     @property
     def exchange(self) -> Exchange:
@@ -63,6 +75,18 @@ class Service:
 
             self._exchange = Exchange(self)
         return self._exchange
+
+    def own(self, path: str | None) -> Ownership:
+        """Run what only one process of a store may run, as soon as this one is it. path: of the lock's file, None for a
+        store that no other process can see."""
+        if self.ownership is None:
+            from openwmi.service.ownership import Ownership
+
+            self.ownership = Ownership(path, self.loop)
+            timers = self.exchange.timers
+            self.ownership.when_held(timers.begin, timers.end)
+            self.ownership.pursue()
+        return self.ownership
 
     async def connect(self, namespace: str, caller: Caller) -> Connection:
         """Log on to a namespace; INVALID_NAMESPACE when it does not exist (A29)."""
@@ -146,6 +170,8 @@ class Service:
     async def shut_down(self) -> None:
         """Refuse new calls, cancel the running ones, wait a bounded time for their sinks."""
         self._ended = True
+        if self.ownership is not None:
+            self.ownership.release()
         await self.end([call for group in self._calls.values() for call in group])
 
 

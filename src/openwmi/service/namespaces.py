@@ -216,6 +216,10 @@ class Namespaces:
         self.refresh()
         self._remove(path)
 
+    def spaces(self) -> list[Namespace]:
+        """All that there are."""
+        return list(self._spaces.values())
+
     def children(self, path: str) -> Iterator[str]:
         """The names of the namespaces right below a path, in stored case."""
         prefix = path.lower() + "\\"

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from openwmi.model.instances import Instance
     from openwmi.service.call import RunningCall
     from openwmi.service.core import Service
+    from openwmi.service.events.timers import Timers
     from openwmi.service.namespaces import Namespace
 
 # 100 ns ticks between 1601 and 1970 (A-028).
@@ -35,19 +36,29 @@ class Exchange:
     def __init__(self, service: Service, *, clock: Callable[[], float] = time.time) -> None:
         self.service = service
         self.loop = service.loop
-        self._clock = clock
+        self.clock = clock
         self._plans: dict[tuple[Any, ...], EventPlan] = {}
         self._by_class: dict[tuple[str, str], dict[Subscription, None]] = {}
         self._by_user: dict[str, int] = {}
         self._polls: dict[tuple[str, str, float, str], Poll] = {}
         self._stored = StoredEvents(self)
         self._providers = EventProviders(self)
+        self._timers: Timers | None = None
         self.count = 0
 
     @property
     def limit(self) -> int:
         """How many events may wait for one subscription."""
         return self.service.settings.event_queue
+
+    @property
+    def timers(self) -> Timers:
+        """The timers of the store, at rest until somebody begins them."""
+        if self._timers is None:
+            from openwmi.service.events.timers import Timers
+
+            self._timers = Timers(self)
+        return self._timers
 
     # Subscribing
 
@@ -188,7 +199,7 @@ class Exchange:
         if position is None or event.row[position] is not None:
             return event
         row: list[Any] = list(event.row)
-        row[position] = int(self._clock() * 10_000_000) + _EPOCH
+        row[position] = int(self.clock() * 10_000_000) + _EPOCH
         return Event(event.class_, tuple(row))
 
     def made(self, space: Namespace, class_name: str, values: dict[str, Any]) -> Event:
