@@ -371,7 +371,8 @@ def test_ctrl_c_unsubscribes(tmp_path: Path) -> None:
     with watching(tmp_path, "__NamespaceCreationEvent", "-n", "root", "-o", "json") as running:
         running.send_signal(signal.SIGINT)
         out, err = running.communicate(timeout=SECONDS)
-    assert (running.returncode, out, err) == (130, "[]\n", "cancelled\n")
+    assert (running.returncode, err) == (130, "cancelled\n")
+    assert out in ("", "[]\n")  # the interrupt may come before the output begins
 
 
 # Losses
