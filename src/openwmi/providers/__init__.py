@@ -9,8 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
     from openwmi.providers.cimwin32 import CimWin32
     from openwmi.providers.processtrace import KernelTrace
+    from openwmi.providers.volumechange import VolumeChangeEvents
+
+    Shipped: TypeAlias = CimWin32 | KernelTrace | VolumeChangeEvents
 
 NAMESPACE = "root\\cimv2"
 
@@ -53,6 +58,8 @@ CLASSES: dict[str, Entry] = {
     "win32_processtrace": Entry("Win32_SystemTrace", "processtrace", None),
     "win32_processstarttrace": Entry("Win32_ProcessTrace", "processtrace", None),
     "win32_processstoptrace": Entry("Win32_ProcessTrace", "processtrace", None),
+    "win32_devicechangeevent": Entry("__ExtrinsicEvent", "volumechange", None),
+    "win32_volumechangeevent": Entry("Win32_DeviceChangeEvent", "volumechange", None),
 }
 
 # Lower-case name of a provider -> its module and the class there.
@@ -60,11 +67,12 @@ PROVIDERS: dict[str, tuple[str, str]] = {
     "cimwin32": ("cimwin32", "CimWin32"),
     "win32clockprovider": ("localtime", "Win32ClockProvider"),
     "wmi kernel trace event provider": ("processtrace", "KernelTrace"),
+    "volumechangeevents": ("volumechange", "VolumeChangeEvents"),
 }
 # Those that raise events.
-RAISING: tuple[str, ...] = ("win32clockprovider", "wmi kernel trace event provider")
+RAISING: tuple[str, ...] = ("win32clockprovider", "wmi kernel trace event provider", "volumechangeevents")
 
-_instances: dict[str, CimWin32 | KernelTrace] = {}
+_instances: dict[str, Shipped] = {}
 
 
 def load_mof(family: str) -> str:
@@ -73,7 +81,7 @@ def load_mof(family: str) -> str:
         return file.read()
 
 
-def provider(name: str) -> CimWin32 | KernelTrace | None:
+def provider(name: str) -> Shipped | None:
     """The provider that a class names in its Provider qualifier, made on first use; None when it is not one of ours."""
     key = name.lower()
     found = _instances.get(key)
@@ -81,6 +89,6 @@ def provider(name: str) -> CimWin32 | KernelTrace | None:
         from importlib import import_module
 
         module, class_name = PROVIDERS[key]
-        made: CimWin32 | KernelTrace = getattr(import_module(f"openwmi.providers.{module}"), class_name)()
+        made: Shipped = getattr(import_module(f"openwmi.providers.{module}"), class_name)()
         found = _instances.setdefault(key, made)
     return found
