@@ -29,11 +29,12 @@ VERBS = {
     "watch": "show events as they happen, or run a program for each",
     "mof": "print a class or an object as MOF",
     "compile": "put what MOF files declare into the repository, or check them",
+    "serve": "run the service in the foreground: timers, permanent subscriptions",
     "repository": "check the repository, back it up, restore it, say where it is",
 }
 ALIASES = {"q": "query", "explain": "describe"}
 PLANNED = (
-    *("sub", "serve", "user", "sec", "doctor", "decode"),
+    *("sub", "user", "sec", "doctor", "decode"),
     *("record", "exporter", "shell", "wmic", "completion", "config"),
 )
 GARBAGE_THRESHOLD = 100_000

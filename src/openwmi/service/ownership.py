@@ -37,6 +37,17 @@ class Ownership:
         self._end: list[Callable[[], object]] = []
         self.held = False
 
+    @property
+    def holder(self) -> int | None:
+        """The process that holds the lock, as far as it is known: who takes it writes its number into the file."""
+        if self._path is None:
+            return os.getpid() if self.held else None
+        try:
+            with open(self._path, encoding="ascii") as file:
+                return int(file.read(20))
+        except (OSError, ValueError):
+            return None
+
     def when_held(self, begin: Callable[[], object], end: Callable[[], object]) -> None:
         """Have `begin` run once the lock is held, at once if it is, and `end` before it is given back."""
         self._begin.append(begin)
@@ -89,4 +100,6 @@ class Ownership:
             os.close(descriptor)
             return False
         self._descriptor = descriptor
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, b"%d\n" % os.getpid(), 0)
         return True

@@ -1,0 +1,217 @@
+"""`openwmi serve` as a program: ready, ended by signals, one owner per store; and its parts, in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from openwmi import host
+from openwmi.cli import foreground
+from openwmi.cli.logs import logfmt, record_fields
+
+DEADLINE = 20.0
+
+
+class Served:
+    """A running `openwmi serve`."""
+
+    def __init__(self, home: Path, *arguments: str, **environment: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "openwmi", "serve", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "OPENWMI_HOME": str(home), **environment},
+        )
+
+    def line(self, stream: str = "stdout") -> str:
+        """The next line of a stream; the test fails when none comes."""
+        file = getattr(self.process, stream)
+        assert select.select([file], [], [], DEADLINE)[0], f"no line on {stream}"
+        return str(file.readline()).rstrip("\n")
+
+    def log(self, says: str) -> str:
+        """The next line of the log that has these words."""
+        while says not in (line := self.line("stderr")):
+            assert line, f"the log ended without {says!r}"
+        return line
+
+    def end(self, number: int) -> tuple[int, str, str]:
+        self.process.send_signal(number)
+        out, err = self.process.communicate(timeout=DEADLINE)
+        return self.process.returncode, out, err
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
+    running: list[Served] = []
+
+    def begin(*arguments: str, **environment: str) -> Served:
+        running.append(Served(tmp_path, *arguments, **environment))
+        return running[-1]
+
+    yield begin
+    for one in running:
+        if one.process.poll() is None:
+            one.process.kill()
+        one.process.communicate()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGHUP, 0), (signal.SIGINT, 130)])
+def test_it_tells_that_it_is_ready_and_ends_with_a_signal(
+    serve: Callable[..., Served], number: int, code: int
+) -> None:
+    one = serve()
+    assert one.line() == "ready"
+    returned, out, err = one.end(number)
+    assert (returned, out) == (code, "")
+    assert f"{signal.Signals(number).name}: ending" in err
+    assert err.rstrip().endswith("message=ended")
+    again = serve()
+    assert again.line() == "ready"
+    assert again.end(signal.SIGTERM)[0] == 0
+
+
+@pytest.mark.slow
+def test_a_second_one_tells_who_holds_the_lock_and_takes_over(serve: Callable[..., Served]) -> None:
+    first = serve()
+    assert first.line() == "ready"
+    second = serve("--log-format", "json")
+    assert second.line() == "ready"
+    told = json.loads(second.log("another process"))
+    assert (told["level"], told["holder"]) == ("warning", first.process.pid)
+    first.end(signal.SIGKILL)
+    second.log('"running the timers and permanent subscriptions"')
+    assert second.end(signal.SIGTERM)[0] == 0
+
+
+@pytest.mark.slow
+def test_the_service_manager_is_told(serve: Callable[..., Served], tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(DEADLINE)
+        one = serve(NOTIFY_SOCKET=str(tmp_path / "notify"))
+        assert manager.recv(100) == b"READY=1"
+        one.end(signal.SIGTERM)
+        assert manager.recv(100) == b"STOPPING=1"
+
+
+@pytest.mark.slow
+def test_a_store_that_cannot_be_had_is_an_error(serve: Callable[..., Served], tmp_path: Path) -> None:
+    (tmp_path / "no.db").write_text("not a database")
+    one = serve("--repository", str(tmp_path / "no.db"))
+    out, err = one.process.communicate(timeout=DEADLINE)
+    assert (one.process.returncode, out) == (1, "")
+    assert "WBEM_E_CRITICAL_ERROR" in err
+
+
+# Parts
+
+
+class Story:
+    """What happens to parts, and signals sent from inside: the main thread of these tests is that of pytest."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    @asynccontextmanager
+    async def part(self, name: str, *, fails: bool = False) -> AsyncIterator[str]:
+        if fails:
+            raise OSError(98, "Address already in use", name)
+        self.said.append(f"{name} begins on {threading.current_thread().name}")
+        yield f"listening on {name}"
+        self.said.append(f"{name} ends")
+
+    def tell(self, line: str) -> None:
+        self.said.append(line)
+        if line == "ready":
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Iterator[host.Host]:
+    one = host.Host(str(tmp_path / "store.db"))
+    one.own()
+    yield one
+    one.shut_down()
+
+
+def test_parts_begin_in_order_on_the_loop_and_end_in_the_reverse_one(here: host.Host) -> None:
+    story = Story()
+    ran = foreground.Foreground(here, [story.part("a"), story.part("b")], story.tell).run()
+    assert ran == signal.SIGTERM
+    assert story.said == [
+        "a begins on openwmi-service",
+        "b begins on openwmi-service",
+        "listening on a",
+        "listening on b",
+        "ready",
+        "b ends",
+        "a ends",
+    ]
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+def test_a_part_that_cannot_begin_ends_those_before_it(here: host.Host) -> None:
+    story = Story()
+    with pytest.raises(OSError, match="Address already in use"):
+        foreground.Foreground(here, [story.part("a"), story.part("b", fails=True)], story.tell).run()
+    assert story.said == ["a begins on openwmi-service", "a ends"]
+
+
+def test_a_part_that_does_not_end_is_given_up(
+    here: host.Host, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(foreground, "PARTS_WAIT", 0.02)
+
+    @asynccontextmanager
+    async def stuck() -> AsyncIterator[str]:
+        try:
+            yield ""
+        finally:
+            await asyncio.Event().wait()
+
+    story = Story()
+    foreground.Foreground(here, [stuck()], story.tell).run()
+    assert story.said == ["ready"]
+    assert "has not ended" in caplog.text
+
+
+def test_a_signal_ends_it_while_a_part_still_begins(here: host.Host) -> None:
+    @asynccontextmanager
+    async def slow() -> AsyncIterator[str]:
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.Event().wait()
+        yield "never"
+
+    story = Story()
+    assert foreground.Foreground(here, [slow()], story.tell).run() == signal.SIGTERM
+    assert story.said == []
+
+
+# The lines
+
+
+def test_lines_are_one_line_whatever_is_said() -> None:
+    record = logging.LogRecord("openwmi.x", logging.INFO, "f", 1, 'a "b"\n%s', ("c",), None)
+    record.fields = {"peer": "10.0.0.1", "name": "", "odd": "é=ü"}
+    record.created = 0.5
+    line = logfmt(record_fields(record))
+    assert line == (
+        'time=1970-01-01T00:00:00.500Z level=info logger=openwmi.x message="a \\"b\\"\\nc"'
+        ' peer=10.0.0.1 name="" odd="\\u00e9=\\u00fc"'
+    )
