@@ -146,10 +146,10 @@ class Host:
 
         return host_quotas(self.namespaces)
 
-    def _idle_seconds(self) -> float:
+    def _idle_seconds(self, name: str) -> float:
         from openwmi.service.limits import idle_seconds
 
-        return idle_seconds(self.namespaces)
+        return idle_seconds(self.namespaces, name)
 
     def _identification(self) -> dict[str, object]:
         """What __CIMOMIdentification says. Its moment of setup is that of the store, NULL where there is none."""

@@ -40,6 +40,19 @@ class Initialization(NamedTuple):
     locale: str | None = None
 
 
+class PropertyPlace(NamedTuple):
+    """Which value a property provider is asked for (F-26).
+
+    name: of the property. The contexts are what the qualifiers ClassContext of the class, InstanceContext of the
+    instance and PropertyContext of the property say; None where there is no such qualifier.
+    """
+
+    name: str
+    class_context: str | None
+    instance_context: str | None
+    property_context: str | None
+
+
 class Request:
     """One question to a provider.
 
@@ -187,3 +200,9 @@ class Provider(Protocol):
     def put(self, request: Request, instance: Instance, flags: int) -> Awaitable[None] | None: ...
 
     def delete(self, request: Request, keys: Mapping[str, object]) -> Awaitable[None] | None: ...
+
+    def get_property(self, request: Request, place: PropertyPlace) -> object: ...
+
+    def put_property(
+        self, request: Request, place: PropertyPlace, value: object
+    ) -> Awaitable[None] | None: ...

@@ -298,6 +298,14 @@ class Repository:
             for name in class_names
         )
 
+    def has_value(self, namespace: str, class_: Class, name: str) -> bool:
+        """Whether the index has a value under this name of an instance of exactly this class."""
+        row = self.store.row(
+            "SELECT 1 FROM value WHERE namespace = ? AND class = ? AND property = ? LIMIT 1",
+            (self._namespace(namespace), class_.name.lower(), name.lower()),
+        )
+        return row is not None
+
     def _instance(
         self, class_: Class, find: FindClass, shape: int, body: str, defaults: str | None, extras: str | None
     ) -> Instance:

@@ -122,3 +122,7 @@ class SharedRepository:
     def has_instances(self, namespace: str, class_names: Sequence[str]) -> bool:
         repository = self.existing
         return repository is not None and repository.has_instances(namespace, class_names)
+
+    def has_value(self, namespace: str, class_: Class, name: str) -> bool:
+        repository = self.existing
+        return repository is not None and repository.has_value(namespace, class_, name)

@@ -20,9 +20,10 @@ from openwmi.model.status import (
     WBEM_E_PROVIDER_NOT_CAPABLE,
 )
 from openwmi.service.faults import provider_fault
-from openwmi.service.feed import PLANNER, Segment, objects
+from openwmi.service.feed import Segment, objects
 from openwmi.service.locate import checked_path, class_of, find_instance, target_of
 from openwmi.service.stored import normal_reference
+from openwmi.service.supplied import stored_instances, threads_for
 from openwmi.wql.syntax import References
 
 if TYPE_CHECKING:
@@ -213,14 +214,15 @@ def _link_segment(
         return isinstance(value, str) and normal_reference(space, value) == here
 
     if not class_.is_dynamic:
+        asked = execution.request(class_, layout.names)
 
         def stored() -> Iterator[Any]:
             conditions = ((link.role.name, "=", here),)
-            for instance in space.static_instances(class_, conditions):
+            for instance in stored_instances(execution, class_, conditions, asked):
                 if points_here(instance.values_[position]):
                     yield from use(instance)
 
-        return Segment(stored, threads=PLANNER)
+        return Segment(stored, threads=threads_for(space, class_), request=asked, drops=False)
     hosted = space.providers.of(class_)
     instances = hosted.role("instances")
     if instances is None:

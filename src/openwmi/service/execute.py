@@ -28,6 +28,7 @@ from openwmi.service.instance_writes import delete_instance, put_instance
 from openwmi.service.localisation import translated
 from openwmi.service.locate import instance_segment, looked_up
 from openwmi.service.methods import method_segment
+from openwmi.service.supplied import filled, stored_instances, threads_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -114,7 +115,7 @@ def _step(execution: Execution, step: Step, *, role: str = "instances") -> Segme
     class_ = step.class_
     space = execution.space
     if not class_.is_dynamic:
-        return _static_step(space, step)
+        return _static_step(execution, step)
     hosted = space.providers.of(class_)
     request = execution.request(class_, step.columns, tuple(Condition(*c) for c in step.conditions))
     instance, instances = hosted.role("instance"), hosted.role(role)
@@ -142,21 +143,26 @@ def _step(execution: Execution, step: Step, *, role: str = "instances") -> Segme
     )
 
 
-def _static_step(space: Namespace, step: Step) -> Segment:
+def _static_step(execution: Execution, step: Step) -> Segment:
     """One static class of a plan. Whole instances travel as they are stored, projections as rows."""
     class_ = step.class_
+    space = execution.space
+    request = execution.request(class_, step.columns)
+    threads = threads_for(space, class_)
     names = class_.layout.names
     positions = [class_.layout.index[name.lower()] for name in step.columns]
     whole = step.layout.names == names and step.layout.shown is None
 
     def found() -> Iterator[Instance]:
         if step.keys is None:
-            return space.static_instances(class_, step.conditions)
+            return stored_instances(execution, class_, step.conditions, request)
         one = space.static_instance(class_, step.keys)
-        return iter(()) if one is None else iter((one,))
+        return iter(()) if one is None else iter((filled(execution, class_, one, step.columns),))
 
     def instances() -> Iterator[Any]:
         for instance in found():
+            if request.cancelled:
+                return
             values = instance.values_
             row = values if step.columns == names else tuple([values[position] for position in positions])
             if whole:
@@ -166,8 +172,8 @@ def _static_step(space: Namespace, step: Step) -> Segment:
                 yield row
 
     if whole:
-        return Segment(instances, threads=PLANNER)
-    return Segment(instances, threads=PLANNER, layout=step.layout, run=step.run)
+        return Segment(instances, threads=threads, request=request, drops=False)
+    return Segment(instances, threads=threads, layout=step.layout, run=step.run, request=request, drops=False)
 
 
 def _method(execution: Execution, operation: ops.ExecMethod) -> Iterator[Segment]:

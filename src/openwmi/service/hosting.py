@@ -72,8 +72,8 @@ class Providers:
     load(name, namespace): makes one of the service's own that is asked for the first time, or gives None.
     raising(namespace): the names of the service's own that raise events there.
     announced: packages and modules that registrations may name (registered.code). now(): seconds, monotonic.
-    quotas(): what host processes may use. idle(): seconds that an unused object of a registered provider is kept at
-    least (B-41); later(seconds, function): a timer.
+    quotas(): what host processes may use. idle(name): seconds that an unused object of a registered provider is kept
+    at least, by the name of the singleton that says so (B-41); later(seconds, function): a timer.
     """
 
     __slots__ = (
@@ -87,7 +87,7 @@ class Providers:
         "_raising",
         "_serialized",
         "_spaces",
-        "_timer",
+        "_timers",
         "announced",
         "now",
         "thread_limit",
@@ -102,7 +102,7 @@ class Providers:
         quotas: Callable[[], HostQuotas] | None = None,
         thread_limit: int = 256,
         now: Callable[[], float] = time.monotonic,
-        idle: Callable[[], float] = lambda: 300.0,
+        idle: Callable[[str], float] = lambda name: 300.0,
         later: Callable[[float, Callable[[], None]], Timer] = _later,
     ) -> None:
         self._load = load
@@ -117,7 +117,7 @@ class Providers:
         self._hosts: HostProcesses | None = None
         self._idle = idle
         self._later = later
-        self._timer: Timer | None = None
+        self._timers: dict[str, Timer] = {}
         self._spaces: set[NamespaceProviders] = set()
 
     def register(self, provider: Any) -> HostedProvider:
@@ -154,8 +154,8 @@ class Providers:
     def shut_down(self) -> None:
         """Release the registered providers, end the host processes."""
         with self._lock:
-            timer, self._timer = self._timer, None
-        if timer is not None:
+            timers, self._timers = self._timers, {}
+        for timer in timers.values():
             timer.cancel()
         for space in list(self._spaces):
             space.retire()
@@ -185,7 +185,7 @@ class Providers:
 
         def made(initialization: Initialization) -> Any:
             made = self._made(registration, initialization, schema)
-            self._watch_idle(self._idle())
+            self._watch_idle(registration.kept, self._idle(registration.kept))
             return made
 
         return RegisteredProvider(
@@ -197,19 +197,19 @@ class Providers:
         with self._lock:
             self._spaces.discard(space)
 
-    def _watch_idle(self, seconds: float) -> None:
+    def _watch_idle(self, kept: str, seconds: float) -> None:
         """Look once in each interval, as long as there is something to release: it goes between one and two intervals
         after its last use (B-41)."""
         with self._lock:
-            if self._timer is None:
-                self._timer = self._later(max(seconds, 1.0), lambda: self._sweep(seconds))
+            if kept not in self._timers:
+                self._timers[kept] = self._later(max(seconds, 1.0), lambda: self._sweep(kept, seconds))
 
-    def _sweep(self, seconds: float) -> None:
+    def _sweep(self, kept: str, seconds: float) -> None:
         with self._lock:
-            self._timer = None
-        left = sum([space.sweep(self.now() - seconds) for space in list(self._spaces)])
+            self._timers.pop(kept, None)
+        left = sum([space.sweep(kept, self.now() - seconds) for space in list(self._spaces)])
         if left:
-            self._watch_idle(seconds)
+            self._watch_idle(kept, seconds)
 
     def _made(self, registration: Registration, initialization: Initialization, schema: Schema) -> Any:
         """The object behind a registration, or its stand-in for one in a host process."""
@@ -269,9 +269,10 @@ class NamespaceProviders:
         for one in gone:
             one.retire()
 
-    def sweep(self, before: float) -> int:
-        """Release what has been idle since a moment (F-07); how many objects are left."""
-        known = list(self._registered.values())
+    def sweep(self, kept: str, before: float) -> int:
+        """Release what has been idle since a moment (F-07), of the providers that one setting is for; how many objects
+        are left of them."""
+        known = [one for one in list(self._registered.values()) if one.registration.kept == kept]
         for one in known:
             one.sweep(before)
         return sum(one.loaded for one in known)

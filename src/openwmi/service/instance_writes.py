@@ -31,6 +31,7 @@ from openwmi.service.faults import provider_fault
 from openwmi.service.limits import IDENTIFICATION
 from openwmi.service.locate import checked_path, target_of
 from openwmi.service.stored import ident_of, indexed_values, keys_of, root_of
+from openwmi.service.supplied import handed_on, may_be_supplied, supplied_properties
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,7 +64,7 @@ def put_instance(execution: Execution, given: object) -> str:
         return _put_dynamic(execution, class_, instance)
     if class_.name.lower() == NAMESPACE_CLASS:
         return _put_namespace(space, instance, execution.flags)
-    return _put_static(space, class_, instance, execution.flags, execution.context)
+    return _put_static(execution, class_, instance)
 
 
 def _check_right(execution: Execution, class_: Class) -> None:
@@ -110,12 +111,13 @@ def _fitted(class_: Class, given: Instance) -> Instance:
     return Instance(layout, tuple(values), defaults, given.extras_)
 
 
-def _put_static(
-    space: Namespace, class_: Class, instance: Instance, flags: int, context: Context | None
-) -> str:
+def _put_static(execution: Execution, class_: Class, instance: Instance) -> str:
+    space, flags, context = execution.space, execution.flags, execution.context
     if not class_.keys and not class_.is_singleton:
         raise error(WBEM_E_NO_KEY, f"class {class_.name} has no key", parameter=class_.name)
     repository = space.namespaces.repository.opened()
+    if supplied_properties(class_, instance) or may_be_supplied(space, class_):
+        instance = _handed_on(execution, class_, instance)
     with repository.store.writing():
         space.namespaces.refresh()
         instance = _with_generated_key(class_, instance)
@@ -137,6 +139,19 @@ def _put_static(
             space.path, instance, root=root, ident=ident, indexed=indexed_values(space, class_, instance)
         )
         return path
+
+
+def _handed_on(execution: Execution, class_: Class, instance: Instance) -> Instance:
+    """Let providers take what they supply, before the rest is stored: a failure of theirs leaves the store as it is."""
+    context = execution.context
+    old = execution.space.static_instance(class_, keys_of(instance))
+    _check_presence(instance.relpath_ or class_.name, present=old is not None, flags=execution.flags)
+    if context is None or not context.lookup("__PUT_EXTENSIONS"):
+        return handed_on(execution, class_, instance, None)
+    if old is not None:  # it says who supplies what, and goes on to do so
+        instance = Instance(instance.layout_, instance.values_, instance.defaults_, old.extras_)
+    written = _written(class_, instance, execution.flags, context)
+    return handed_on(execution, class_, instance, written.keys())
 
 
 def _check_presence(path: str, *, present: bool, flags: int) -> None:
@@ -167,10 +182,15 @@ def _check_nulls(class_: Class, instance: Instance) -> None:
 
 
 def _partly(class_: Class, old: Instance | None, new: Instance, flags: int, context: Context) -> Instance:
-    """The old instance with what a partial put names (A-290, A-291, B69, B70)."""
+    """The old instance with what a partial put names."""
+    assert old is not None  # UPDATE_ONLY has found it
+    return old.with_(_written(class_, new, flags, context))
+
+
+def _written(class_: Class, new: Instance, flags: int, context: Context) -> dict[str, Any]:
+    """The values that a partial put writes, by declared name (A-290, A-291, B69, B70)."""
     if not flags & f.WBEM_FLAG_UPDATE_ONLY:
         raise error(WBEM_E_INVALID_CONTEXT, "a partial put needs WBEM_FLAG_UPDATE_ONLY")
-    assert old is not None  # UPDATE_ONLY has found it
     listed = context.lookup("__PUT_EXT_PROPERTIES")
     if listed is not None and not isinstance(listed, (list, tuple)):
         raise error(WBEM_E_INVALID_CONTEXT, "__PUT_EXT_PROPERTIES must be an array of names")
@@ -178,12 +198,13 @@ def _partly(class_: Class, old: Instance | None, new: Instance, flags: int, cont
     names = [str(name) for name in listed] if listed is not None else list(class_.layout.names)
     changes: dict[str, Any] = {}
     for name in names:
-        if name.lower() not in class_.layout.index:
+        declared = class_.property(name)
+        if declared is None:
             raise error(WBEM_E_INVALID_CONTEXT, f"class {class_.name} has no property {name}", parameter=name)
         value = new.raw_(name)
         if value is not None or (strict and listed is not None):
-            changes[name] = value
-    return old.with_(changes)
+            changes[declared.name] = value
+    return changes
 
 
 # Namespaces are instances of __NAMESPACE in their parent (B-01)

@@ -17,8 +17,9 @@ from openwmi.model.status import (
 )
 from openwmi.model.values import coerce
 from openwmi.service.faults import provider_fault
-from openwmi.service.feed import PLANNER, Segment, objects
+from openwmi.service.feed import Segment, objects
 from openwmi.service.localisation import translated
+from openwmi.service.supplied import filled, threads_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -211,7 +212,9 @@ def lookup_segment(
             yield box[-1]
 
     if not class_.is_dynamic:
-        return Segment(lambda: _stored(space, class_, target.keys, box), threads=PLANNER)
+        return Segment(
+            lambda: _stored(execution, class_, target.keys, columns, box), threads=threads_for(space, class_)
+        )
     hosted = space.providers.of(class_)
     request = execution.request(class_, columns)
     return Segment(
@@ -224,10 +227,16 @@ def lookup_segment(
     )
 
 
-def _stored(space: Namespace, class_: Class, keys: dict[str, object], box: list[Instance]) -> list[Instance]:
-    found = space.static_instance(class_, keys)
+def _stored(
+    execution: Execution,
+    class_: Class,
+    keys: dict[str, object],
+    columns: tuple[str, ...],
+    box: list[Instance],
+) -> list[Instance]:
+    found = execution.space.static_instance(class_, keys)
     if found is not None:
-        box.append(found)
+        box.append(filled(execution, class_, found, columns))
     return list(box)
 
 

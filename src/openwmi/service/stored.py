@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from openwmi.model.cimtypes import CimType
 from openwmi.model.errors import WbemError
@@ -46,6 +46,10 @@ class StoredClasses:
         self._names = None
 
 
+# The property under which the index lists instances with DynProps (F-26); no property can be called so (A-063).
+MARK: Final = "__dynprops"
+
+
 def root_of(class_: Class) -> str:
     """The class whose keys name the instances of `class_`: siblings below it share one key space (A-093)."""
     return class_.key_root.lower()
@@ -70,8 +74,10 @@ def keys_of(instance: Instance) -> dict[str, Any]:
 
 
 def indexed_values(space: Namespace, class_: Class, instance: Instance) -> dict[str, Any]:
-    """What the store's index holds of an instance: keys, [Indexed] properties and references."""
-    found: dict[str, Any] = {}
+    """What the store's index holds of an instance: keys, [Indexed] properties and references; and whether providers
+    supply properties of it."""
+    extras = instance.extras_
+    found: dict[str, Any] = {MARK: True} if extras is not None and extras.qualifiers.truth("dynprops") else {}
     for one, value in zip(class_.properties.values(), instance.values_, strict=True):
         if is_indexed(class_, one.name) and isinstance(value, (str, int, float)):
             found[one.name] = index_value(space, class_, one.name, value)

@@ -6,7 +6,7 @@ import os
 import threading
 from typing import Any
 
-from openwmi.contract.provider import Initialization, Request
+from openwmi.contract.provider import Initialization, PropertyPlace, Request
 from openwmi.model.errors import error
 from openwmi.model.status import WBEM_E_ACCESS_DENIED
 
@@ -193,3 +193,44 @@ class Wrong:
 
     def delete(self, request: Request, keys: Any) -> None:
         os._exit(3)
+
+
+class Sensors:
+    """Supplies properties: what was written under a PropertyContext, else the contexts themselves."""
+
+    def __init__(self) -> None:
+        self.written: dict[str | None, Any] = {}
+
+    def initialize(self, initialization: Initialization) -> None:
+        LOG.append(("initialize", initialization))
+        self.initialization = initialization
+
+    def close(self) -> None:
+        LOG.append(("close", self.initialization))
+
+    def get_property(self, request: Request, place: PropertyPlace) -> Any:
+        LOG.append(("get", place, request.columns))
+        if place.property_context == "denied":
+            raise error(WBEM_E_ACCESS_DENIED, "not for you")
+        if place.property_context == "broken":
+            raise ValueError("no sensor")
+        if place.name == "Level":
+            return self.written.get(place.property_context, len(place.instance_context or ""))
+        return self.written.get(place.property_context, f"{place.class_context}/{place.property_context}")
+
+    def put_property(self, request: Request, place: PropertyPlace, value: Any) -> None:
+        LOG.append(("put", place, value))
+        if value == "refused":
+            raise ValueError("refused")
+        self.written[place.property_context] = value
+
+
+class AsynchronousSensors:
+    async def get_property(self, request: Request, place: PropertyPlace) -> Any:
+        return f"asynchronously {place.property_context}"
+
+
+class StuckSensors:
+    def get_property(self, request: Request, place: PropertyPlace) -> Any:
+        GATE.wait(60)
+        return "at last"

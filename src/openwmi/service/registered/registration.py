@@ -49,6 +49,12 @@ _OBJECT_ROLES: Final = (
 )
 
 
+_PROPERTY_ROLES: Final = (("SupportsGet", "get_property"), ("SupportsPut", "put_property"))
+# The singletons of root that say how long an unused object is kept (B-41).
+_OBJECTS_KEPT: Final = "__objectprovidercachecontrol"
+_PROPERTIES_KEPT: Final = "__propertyprovidercachecontrol"
+
+
 class HostName(NamedTuple):
     """The host process a provider runs in: providers of one account and group share it."""
 
@@ -79,6 +85,12 @@ class Registration(NamedTuple):
     restricted: bool
 
     @property
+    def kept(self) -> str:
+        """The name of the singleton that says how long an unused object is kept."""
+        only = {role for _, role in _PROPERTY_ROLES}
+        return _PROPERTIES_KEPT if self.roles and self.roles <= only else _OBJECTS_KEPT
+
+    @property
     def code(self) -> str:
         return f"{self.module}:{self.class_name}"
 
@@ -100,12 +112,15 @@ def read_registration(space: Namespace, name: str) -> Registration | None:
         raise error(WBEM_E_PROVIDER_DISABLED, f"provider {name} is disabled", parameter=name)
     module, class_name = _code(provider, name)
     roles, selects = _roles(registrations, name)
+    host = _host(provider.raw_("HostingModel"), name)
+    if host is not None and not roles.isdisjoint(role for _, role in _PROPERTY_ROLES):
+        raise _malformed(name, "a property provider runs in the service's own process (F-26)")
     return Registration(
         provider.raw_("Name"),
         space.path,
         module,
         class_name,
-        _host(provider.raw_("HostingModel"), name),
+        host,
         roles,
         selects,
         _reentrancy(provider, name),
@@ -190,6 +205,8 @@ def _roles(registrations: list[Instance], name: str) -> tuple[frozenset[str], bo
                 roles.add("query")
         elif class_.inherits_from("__MethodProviderRegistration"):
             roles.add("method")
+        elif class_.inherits_from("__PropertyProviderRegistration"):
+            roles.update(role for flag, role in _PROPERTY_ROLES if one.raw_(flag))
     return frozenset(roles), selects
 
 
