@@ -34,7 +34,7 @@ ARROWS: dict[str, frozenset[str] | None] = {
     "providers": SEAM,
     "host": SEAM | {"mof", "wql", "service", "repository", "providers", "threads"},
     "wire": SEAM | {"wmio"},
-    "remote": SEAM | {"mof", "wql", "wmio", "wire", "faces"},
+    "remote": SEAM | {"mof", "wql", "wmio", "wire", "faces", "threads"},
     "faces": FACES,
     # The public names that faces are reached under.
     "com": FACES | {"faces"},

@@ -1,0 +1,480 @@
+"""One association over one transport: opened phase by phase, several calls under way, a deadline on every wait.
+
+It drives `wire.rpc.ClientConnection`. Whatever ends it, ends every call on it with an error that says where. A call is
+a future: whoever cancels it, or is cancelled while waiting for it, gives the call up at the server, too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from uuid import UUID, uuid4
+
+from openwmi.remote.outbound import failures
+from openwmi.remote.outbound.dialling import Address, Dial, NoSuchName, dial_tcp
+from openwmi.wire.dcom.orpc import OrpcThis
+from openwmi.wire.errors import ProtocolError
+from openwmi.wire.rpc import ClientConnection, Limits, events
+from openwmi.wire.rpc.constants import LARGEST_FRAGMENT, AuthLevel
+from openwmi.wire.rpc.syntax import SyntaxId
+
+if TYPE_CHECKING:
+    from openwmi.model.errors import WbemError
+    from openwmi.wire.dcom.method import Method, ObjectMethod
+    from openwmi.wire.rpc.security import SecurityContext
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+# Fragments as large as the field can hold cost a third less per object than those of Windows (wire.md 7.8).
+LIMITS: Final = Limits(fragment=LARGEST_FRAGMENT)
+_MOST_WAITING: Final = 1024
+
+
+class Deadlines(NamedTuple):
+    """How long each phase may take, in seconds: name and TCP together, the bind with its handshake, one call."""
+
+    connect: float = 10.0
+    bind: float = 10.0
+    call: float = 30.0
+
+
+class Network(NamedTuple):
+    """How one gets out, and how patient and how generous one is there."""
+
+    dial: Dial = dial_tcp
+    deadlines: Deadlines = Deadlines()
+    limits: Limits = LIMITS
+
+
+NETWORK: Final = Network()
+
+
+class Security(NamedTuple):
+    """How an association logs on. initiate: the service's name, as `RPCSS/host`, -> a fresh context."""
+
+    initiate: Callable[[str], SecurityContext | Awaitable[SecurityContext]]
+    level: int = AuthLevel.PRIVACY
+
+
+class _Request:
+    """A call from the moment it is asked for: waiting for its turn first, under way once it has a number."""
+
+    __slots__ = ("answer", "call_id", "interface", "method", "object_id", "opnum", "stub", "timer")
+
+    def __init__(
+        self,
+        answer: asyncio.Future[bytes],
+        interface: SyntaxId,
+        opnum: int,
+        stub: bytes,
+        *,
+        object_id: UUID | None,
+        method: str,
+    ) -> None:
+        self.answer = answer
+        self.interface = interface
+        self.opnum = opnum
+        self.stub = stub
+        self.object_id = object_id
+        self.method = method
+        self.call_id: int | None = None
+        self.timer: asyncio.TimerHandle | None = None
+
+
+class _Asked:
+    """A bind or an alter_context under way; several may wait for it, and it goes on when they leave."""
+
+    __slots__ = ("answer", "phase", "timer")
+
+    def __init__(self, phase: str, answer: asyncio.Future[events.Bound], timer: asyncio.TimerHandle) -> None:
+        self.phase = phase
+        self.answer = answer
+        self.timer = timer
+
+
+class Channel(asyncio.Protocol):
+    """An association of RPC. Lives on the loop it was opened on."""
+
+    def __init__(self, address: Address, network: Network = NETWORK) -> None:
+        self.peer = address
+        self.local = Address("", 0)
+        self.level: int = AuthLevel.NONE
+        self.deadlines = network.deadlines
+        self._loop = asyncio.get_running_loop()
+        self._rpc = ClientConnection(network.limits)
+        self._transport: asyncio.Transport | None = None
+        self._numbers: dict[SyntaxId, int] = {}
+        self._asked: _Asked | None = None
+        self._waiting: deque[_Request] = deque()
+        self._calls: dict[int, _Request] = {}
+        self._writable = True
+        self._flushing = False
+        self._shut = False
+        self._failure: WbemError | None = None
+        self._watchers: list[Callable[[WbemError | None], object]] = []
+
+    @classmethod
+    async def open(
+        cls,
+        address: Address,
+        interfaces: SyntaxId | Sequence[SyntaxId],
+        security: Security | None = None,
+        *,
+        target: str = "",
+        network: Network = NETWORK,
+    ) -> Channel:
+        """Connect, bind, log on. Of several interfaces the first must be there; more come with `require`."""
+        channel = cls(address, network)
+        wanted = [interfaces] if isinstance(interfaces, SyntaxId) else list(interfaces)
+        try:
+            await channel._connect(network.dial)
+            await channel._bind(wanted, security, target)
+        except BaseException:
+            channel.abort()
+            raise
+        return channel
+
+    # State
+
+    @property
+    def closed(self) -> bool:
+        return self._failure is not None or self._rpc.closed
+
+    @property
+    def usable(self) -> bool:
+        """Whether new calls are welcome: it is open, and the server has not asked for an end."""
+        return not self.closed and not self._shut
+
+    @property
+    def in_flight(self) -> int:
+        """How many calls wait for their turn or their answer."""
+        return len(self._waiting) + len(self._calls)
+
+    def on_closed(self, callback: Callable[[WbemError | None], object]) -> None:
+        """Have `callback` told, once, that the channel has ended and why; None after `close`."""
+        self._watchers.append(callback)
+
+    # Calls
+
+    async def call(
+        self,
+        interface: SyntaxId,
+        method: Method[In, Out],
+        inputs: In,
+        *,
+        deadline: float | None = None,
+    ) -> Out:
+        """Call a method without an object."""
+        await self.require(interface)
+        stub = await self.send(interface, method, method.call(inputs), deadline=deadline)
+        return self.decoded(method.name, method.answered, stub)
+
+    async def invoke(
+        self,
+        interface: SyntaxId,
+        ipid: UUID | None,
+        method: ObjectMethod[In, Out],
+        inputs: In,
+        *,
+        cid: UUID | None = None,
+        deadline: float | None = None,
+    ) -> Out:
+        """Call a method of the object behind an IPID; None: of an interface that has no objects (activation)."""
+        await self.require(interface)
+        stub = method.call(inputs, OrpcThis(cid or uuid4()))
+        answer = await self.send(interface, method, stub, object_id=ipid, deadline=deadline)
+        return self.decoded(method.name, method.answered, answer)[1]
+
+    def send(
+        self,
+        interface: SyntaxId,
+        method: Method[Any, Any] | ObjectMethod[Any, Any],
+        stub: bytes,
+        *,
+        object_id: UUID | None = None,
+        deadline: float | None = None,
+    ) -> asyncio.Future[bytes]:
+        """Send a call of a bound interface, at once where possible; the future of its answer's stub."""
+        answer: asyncio.Future[bytes] = self._loop.create_future()
+        request = _Request(answer, interface, method.opnum, stub, object_id=object_id, method=method.name)
+        if not self.usable or len(self._waiting) >= _MOST_WAITING:
+            refuse = failures.closed if not self.usable else failures.busy
+            answer.set_exception(refuse(self.peer, method.name))
+            return answer
+        seconds = self.deadlines.call if deadline is None else deadline
+        request.timer = self._loop.call_later(seconds, self._expire, request, seconds)
+        self._waiting.append(request)
+        answer.add_done_callback(lambda _: self._forget(request))
+        self._pump()
+        return answer
+
+    def decoded(self, method: str, decode: Callable[[bytes], Out], stub: bytes) -> Out:
+        """What a stub says. One that does not hold its parameters is the peer's fault, and ends the channel."""
+        try:
+            return decode(stub)
+        except ProtocolError as reason:
+            raise self.misbehaved(method, reason) from reason
+
+    def misbehaved(self, phase: str, reason: ProtocolError) -> WbemError:
+        """The error to raise about a peer that broke the rules, which ends the channel."""
+        wrong = failures.broken(self.peer, phase, reason)
+        self._end(wrong)
+        return wrong
+
+    async def require(self, interface: SyntaxId) -> None:
+        """Make sure that an interface is bound, asking for it where it is not ([MS-RPCE] 3.3.1.5.2)."""
+        while interface not in self._numbers:
+            if not self.usable:
+                raise failures.closed(self.peer, "alter_context")
+            if self._asked is not None:
+                await asyncio.wait([self._asked.answer])
+                continue
+            number = max(self._rpc.presentations, default=0) + 1
+            self._rpc.alter([(number, interface)])
+            bound = await asyncio.shield(self._ask("alter_context"))
+            if number not in bound.accepted:
+                raise failures.rejected(self.peer, interface.uuid, bound.rejected.get(number, (0, 0)))
+
+    async def close(self) -> None:
+        """End in order: calls under way fail, what is written still goes out."""
+        self._end(None)
+
+    def abort(self) -> None:
+        """End at once."""
+        transport = self._transport
+        self._end(None)
+        if transport is not None:
+            transport.abort()
+
+    # Opening
+
+    async def _connect(self, dial: Dial) -> None:
+        try:
+            async with asyncio.timeout(self.deadlines.connect):
+                await dial(lambda: self, self.peer)
+        except NoSuchName as reason:
+            raise failures.unreachable(self.peer, "name", f"it has no address: {reason}") from None
+        except TimeoutError:
+            seconds = self.deadlines.connect
+            raise failures.unreachable(self.peer, "connect", f"no answer within {seconds:g} s") from None
+        except (OSError, UnicodeError) as reason:
+            why = getattr(reason, "strerror", None) or str(reason)
+            raise failures.unreachable(self.peer, "connect", why) from None
+
+    async def _bind(self, interfaces: list[SyntaxId], security: Security | None, target: str) -> None:
+        context = None
+        level: int = AuthLevel.NONE
+        try:
+            if security is not None:
+                made = security.initiate(target)
+                context = await made if isinstance(made, Awaitable) else made
+                level = security.level
+            self._rpc.bind(list(enumerate(interfaces)), context, level=level)
+        except ProtocolError as reason:
+            raise failures.broken(self.peer, "bind", reason) from reason
+        bound = await self._ask("bind")
+        self.level = level
+        if 0 not in bound.accepted:
+            raise failures.rejected(self.peer, interfaces[0].uuid, bound.rejected.get(0, (0, 0)))
+
+    def _ask(self, phase: str) -> asyncio.Future[events.Bound]:
+        """Send a bind or an alter_context; its answer."""
+        answer: asyncio.Future[events.Bound] = self._loop.create_future()
+        answer.add_done_callback(_seen)
+        if self._failure is not None:
+            answer.set_exception(self._failure)
+            return answer
+        timer = self._loop.call_later(self.deadlines.bind, self._late, phase)
+        self._asked = _Asked(phase, answer, timer)
+        self._flush()
+        return answer
+
+    def _answered(self) -> asyncio.Future[events.Bound] | None:
+        """The answer that is due for what was asked; it is asked no more."""
+        asked, self._asked = self._asked, None
+        if asked is None:
+            return None
+        asked.timer.cancel()
+        return None if asked.answer.done() else asked.answer
+
+    def _late(self, phase: str) -> None:
+        self._end(failures.silent(self.peer, phase, self.deadlines.bind))
+
+    # What the transport tells
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self.local = _address(transport.get_extra_info("sockname"), self.local)
+        self.remote = _address(transport.get_extra_info("peername"), self.peer)
+
+    def data_received(self, data: bytes) -> None:
+        for event in self._rpc.receive(data):
+            self._happened(event)
+        self._pump()
+
+    def eof_received(self) -> None:
+        self._end(failures.cut(self.peer, self._phase(), None))
+
+    def connection_lost(self, reason: Exception | None) -> None:
+        self._end(failures.cut(self.peer, self._phase(), reason))
+        self._transport = None
+
+    def pause_writing(self) -> None:
+        self._writable = False
+
+    def resume_writing(self) -> None:
+        self._writable = True
+        self._pump()
+
+    # What it means
+
+    def _happened(self, event: events.Event) -> None:
+        if isinstance(event, events.ResponseReceived):
+            request = self._calls.pop(event.call_id, None)
+            if request is not None and not request.answer.done():
+                request.answer.set_result(event.stub)
+        elif isinstance(event, events.FaultReceived):
+            request = self._calls.pop(event.call_id, None)
+            if request is not None and not request.answer.done():
+                fault = failures.faulted(self.peer, request.method, event.status, executed=event.executed)
+                request.answer.set_exception(fault)
+        elif isinstance(event, events.Bound):
+            self._numbers.update({interface: number for number, interface in event.accepted.items()})
+            answer = self._answered()
+            if answer is not None:
+                answer.set_result(event)
+        elif isinstance(event, events.Refused):
+            self._refused(event)
+        elif isinstance(event, events.ShutdownReceived):
+            self._shut = True
+            if not self.in_flight:
+                self._end(failures.closed(self.peer, "shutdown"))
+        elif isinstance(event, events.Broken):
+            self._end(failures.broken(self.peer, self._phase(), event.error))
+
+    def _refused(self, event: events.Refused) -> None:
+        made = (
+            failures.faulted(self.peer, "alter_context", event.reason)
+            if event.alter
+            else failures.naked(self.peer, event.reason)
+        )
+        if not event.alter:
+            self._end(made)
+            return
+        answer = self._answered()
+        if answer is not None:
+            answer.set_exception(made)
+
+    def _phase(self) -> str:
+        """What the peer was last known to be doing for us."""
+        if self._calls:
+            return next(iter(self._calls.values())).method
+        return "idle" if self._asked is None else self._asked.phase
+
+    # Sending
+
+    def _pump(self) -> None:
+        """Send what may be sent: while the transport takes it, and one at a time where the server wants that."""
+        while self._waiting and self._writable and not self.closed:
+            if not self._rpc.multiplexed and self._calls:
+                break
+            if len(self._calls) >= self._rpc.limits.calls:
+                break
+            self._put(self._waiting.popleft())
+        self._flush_soon()
+
+    def _put(self, request: _Request) -> None:
+        if request.answer.done():
+            return
+        try:
+            number = self._rpc.request(
+                self._numbers[request.interface], request.opnum, request.stub, object_id=request.object_id
+            )
+        except ProtocolError as reason:
+            request.answer.set_exception(failures.broken(self.peer, request.method, reason))
+            return
+        request.stub = b""
+        request.call_id = number
+        self._calls[number] = request
+        self._flush()
+
+    def _flush(self) -> None:
+        data = self._rpc.take()
+        if data and self._transport is not None:
+            self._transport.write(data)
+
+    def _flush_soon(self) -> None:
+        """Send what a handshake left to say, unless a first request takes it along (wire.md 2.5)."""
+        if not self._flushing and not self.closed:
+            self._flushing = True
+            self._loop.call_soon(self._flush_now)
+
+    def _flush_now(self) -> None:
+        self._flushing = False
+        self._flush()
+
+    # Ends
+
+    def _expire(self, request: _Request, seconds: float) -> None:
+        if not request.answer.done():
+            request.answer.set_exception(failures.silent(self.peer, request.method, seconds))
+
+    def _forget(self, request: _Request) -> None:
+        """A call has its answer, or nobody waits for it any more."""
+        if request.timer is not None:
+            request.timer.cancel()
+        if request.call_id is None:
+            if request in self._waiting:
+                self._waiting.remove(request)
+        elif self._calls.pop(request.call_id, None) is not None and not self.closed:
+            self._rpc.orphan(request.call_id)
+            self._flush()
+        if self._shut and not self.in_flight and not self.closed:
+            self._end(failures.closed(self.peer, "shutdown"))
+        elif self._waiting:
+            self._pump()
+
+    def _end(self, reason: WbemError | None) -> None:
+        """Whatever ends the channel comes here, once."""
+        if self._failure is not None:
+            return
+        self._failure = reason or failures.closed(self.peer, "close")
+        self._rpc.close()
+        pending = [*self._calls.values(), *self._waiting]
+        self._calls.clear()
+        self._waiting.clear()
+        answer = self._answered()
+        if answer is not None:
+            answer.set_exception(self._failure)
+        for request in pending:
+            if not request.answer.done():
+                request.answer.set_exception(self._told(request))
+        if self._transport is not None:
+            self._transport.close()
+        watchers, self._watchers = self._watchers, []
+        for watcher in watchers:
+            watcher(reason)
+
+    def _told(self, request: _Request) -> WbemError:
+        """The reason of the end, as an error of this call's own: several tasks must not share a traceback."""
+        reason = self._failure
+        assert reason is not None
+        return failures.failure(reason.code, reason.message, self.peer, request.method, reason.__cause__)
+
+
+def _seen(answer: asyncio.Future[Any]) -> None:
+    """A failure that nobody waits for any more is no complaint of the loop's."""
+    if not answer.cancelled():
+        answer.exception()
+
+
+def _address(name: Any, otherwise: Address) -> Address:
+    """Host and port of a socket's name; an IPv4 address within IPv6 as what it is, no scope."""
+    if not isinstance(name, tuple) or len(name) < 2:
+        return otherwise
+    host = str(name[0]).partition("%")[0]
+    return Address(host.removeprefix("::ffff:") if "." in host else host, int(name[1]))

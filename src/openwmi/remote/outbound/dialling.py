@@ -1,0 +1,104 @@
+"""Getting a transport: addresses, names looked up beside the loop, TCP as RPC wants it."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+
+from openwmi.threads import Threads
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+ENDPOINT_MAPPER: Final = 135
+# A name server may be silent for longer than anybody waits; its threads can be left behind (openwmi.threads).
+_LOOKUPS: Final = Threads(32, name="openwmi-names")
+_ONE_ADDRESS: Final = 3.0
+
+
+class Address(NamedTuple):
+    """A host, as a name or an address, and a TCP port."""
+
+    host: str
+    port: int
+
+
+class NoSuchName(OSError):
+    """The host has no address."""
+
+
+Connected: TypeAlias = tuple[asyncio.BaseTransport, asyncio.BaseProtocol]
+Dial: TypeAlias = Callable[[Callable[[], asyncio.Protocol], Address], Awaitable[Connected]]
+
+
+def is_literal(host: str) -> bool:
+    """Whether a host is an address and needs no looking up."""
+    try:
+        ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return True
+
+
+async def look_up(host: str) -> list[str]:
+    """The addresses of a host in the system's order, families taking turns; NoSuchName when it has none."""
+    if is_literal(host):
+        return [host]
+    loop = asyncio.get_running_loop()
+    found: asyncio.Future[list[str]] = loop.create_future()
+
+    def job() -> None:
+        try:
+            rows = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+            result: object = _alternating(str(row[4][0]) for row in rows)
+        except (OSError, UnicodeError) as reason:
+            result = NoSuchName(getattr(reason, "strerror", None) or str(reason))
+        try:
+            loop.call_soon_threadsafe(_settle, found, result)
+        except RuntimeError:  # the loop has ended meanwhile
+            pass
+
+    _LOOKUPS.submit(job)
+    return await found
+
+
+def _settle(found: asyncio.Future[list[str]], result: object) -> None:
+    if found.done():
+        return
+    if isinstance(result, list):
+        found.set_result(result)
+    elif isinstance(result, BaseException):
+        found.set_exception(result)
+
+
+def _alternating(addresses: Iterable[str]) -> list[str]:
+    """Each address once, the families taking turns, so that a dead one does not cost all its addresses first."""
+    unique = list(dict.fromkeys(addresses))
+    first = [a for a in unique if (":" in a) == (":" in unique[0])]
+    second = [a for a in unique if a not in first]
+    turns = [a for pair in zip(first, second, strict=False) for a in pair]
+    return turns + first[len(second) :] + second[len(first) :]
+
+
+async def dial_tcp(factory: Callable[[], asyncio.Protocol], address: Address) -> Connected:
+    """A TCP connection without Nagle's delay (wire.md 2.5). OSError when none of the addresses answers."""
+    loop = asyncio.get_running_loop()
+    candidates = await look_up(address.host)
+    for candidate in candidates[:-1]:
+        try:
+            async with asyncio.timeout(_ONE_ADDRESS):
+                return _tuned(await loop.create_connection(factory, candidate, address.port))
+        except OSError:  # TimeoutError is one
+            continue
+    return _tuned(await loop.create_connection(factory, candidates[-1], address.port))
+
+
+def _tuned(connected: tuple[asyncio.Transport, asyncio.Protocol]) -> Connected:
+    sock = connected[0].get_extra_info("socket")
+    if sock is not None:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    return connected
