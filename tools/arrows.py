@@ -61,6 +61,10 @@ NEVER = (
     ("remote.client", "repository"),
     ("remote.client", "remote.server"),
     ("remote.client", "faces"),
+    ("remote.inbound", "faces"),
+    ("remote.inbound", "remote.server"),
+    ("remote.inbound", "remote.client"),
+    ("remote.server", "remote.client"),
     ("providers", "mof"),
 )
 

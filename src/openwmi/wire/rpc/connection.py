@@ -50,6 +50,11 @@ class Connection:
     def closed(self) -> bool:
         return self.machine.state is State.CLOSED
 
+    @property
+    def waiting(self) -> int:
+        """How many bytes are kept of PDUs and calls that are not whole yet."""
+        return len(self._arrived)
+
     def take(self) -> bytes:
         """All bytes that are to be sent now, once; write them in one piece (wire.md 2.5)."""
         data = b"".join(self._leaving)

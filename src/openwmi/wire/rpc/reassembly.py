@@ -9,12 +9,12 @@ from openwmi.wire.rpc.constants import FIRST, LAST
 class Assembly:
     """The stub of one request or response as it grows."""
 
-    __slots__ = ("_begun", "_limit", "_parts", "_size")
+    __slots__ = ("_begun", "_limit", "_parts", "size")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._parts: list[bytes] = []
-        self._size = 0
+        self.size = 0
         self._begun = False
 
     def add(self, flags: int, stub: bytes) -> bytes | None:
@@ -23,8 +23,8 @@ class Assembly:
             what = "a second first fragment" if self._begun else "a fragment of a call that did not begin"
             raise PeerMisbehaved(what, "[C706] 12.6.3.1")
         self._begun = True
-        self._size += len(stub)
-        if self._size > self._limit:
+        self.size += len(stub)
+        if self.size > self._limit:
             raise PeerMisbehaved(f"a call of more than {self._limit} bytes")
         if not flags & LAST:
             if not stub:

@@ -107,6 +107,10 @@ class ServerConnection(Connection):
         """How many requests wait for their answer."""
         return len(self._calls)
 
+    @property
+    def waiting(self) -> int:
+        return super().waiting + (self._partial[1].assembly.size if self._partial else 0)
+
     def respond(self, call_id: int, stub: bytes) -> None:
         """Answer a call. One that was orphaned meanwhile needs no answer and gets none."""
         call = self._calls.pop(call_id, None)

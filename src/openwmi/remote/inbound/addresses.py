@@ -1,0 +1,67 @@
+"""Where this side says that it can be reached: the bindings of its exporter and of its resolver (wire.md 5.2)."""
+
+from __future__ import annotations
+
+from ipaddress import IPv6Address, ip_address
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from openwmi.wire.dcom.bindings import OFFERED, DualStringArray, SecurityBinding, tcp
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+RESOLVER_PORT: Final = 135
+_LOCALHOST: Final = "localhost"
+
+
+class Address(NamedTuple):
+    """One end of a connection."""
+
+    host: str
+    port: int
+
+
+def address_of(name: object) -> Address:
+    """The address that a socket gives: an IPv4 one is written as such on an IPv6 socket, too, and no zone is kept."""
+    if not isinstance(name, tuple) or len(name) < 2:
+        return Address("", 0)
+    return Address(plain_host(str(name[0])), int(name[1]))
+
+
+def plain_host(text: str) -> str:
+    """An address without zone, IPv4 where it is one; any other text as it is."""
+    try:
+        found = ip_address(text.partition("%")[0])
+    except ValueError:
+        return text
+    if isinstance(found, IPv6Address) and found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    return str(found)
+
+
+class Addresses:
+    """Bindings for the client that came to one of our addresses.
+
+    That address comes first: some clients take only a binding that contains what they were told to connect to, others
+    the last one when none does (wire.md 8, trap 7). names: further names and addresses of this machine, in order.
+    """
+
+    def __init__(self, names: Sequence[str] = (), *, securities: Sequence[SecurityBinding] = OFFERED) -> None:
+        self._names = tuple(dict.fromkeys(names))
+        self._securities = tuple(securities)
+
+    def hosts(self, local: Address) -> tuple[str, ...]:
+        loopback = local.host == "::1" or local.host.startswith("127.")
+        more = (_LOCALHOST, *self._names) if loopback else self._names
+        return tuple(dict.fromkeys((local.host, *more)))
+
+    def exporter(self, local: Address) -> DualStringArray:
+        """Bindings with the port, always."""
+        return self._bindings(local, local.port)
+
+    def resolver(self, local: Address) -> DualStringArray:
+        """Bindings without a port where it is the resolver's own."""
+        return self._bindings(local, None if local.port == RESOLVER_PORT else local.port)
+
+    def _bindings(self, local: Address, port: int | None) -> DualStringArray:
+        return DualStringArray(tuple([tcp(host, port) for host in self.hosts(local)]), self._securities)

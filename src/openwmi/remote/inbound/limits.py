@@ -1,0 +1,53 @@
+"""What peers may cost: numbers, bytes and seconds that everything coming in meets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from openwmi.wire.rpc import Limits
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerLimits:
+    """Bounds of a listener and its connections.
+
+    connections, per_address: open at once; buffered: bytes of unfinished calls of all connections together;
+    unproven: bytes of an unfinished call of a peer that has not proved who it is.
+    Seconds: handshake: without a sign of life before the peer has proved who it is; fragment: until the rest of a
+    fragment, or the next one of the same call, comes; unread: that answers wait for the peer to read; idle: with no
+    call under way; period: between two looks at all of this.
+    """
+
+    connections: int = 4096
+    per_address: int = 2048
+    buffered: int = 256 << 20
+    unproven: int = 64 << 10
+    handshake: float = 30.0
+    fragment: float = 30.0
+    unread: float = 120.0
+    idle: float = 7200.0
+    period: float = 5.0
+    rpc: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True, slots=True)
+class ExporterLimits:
+    """Bounds of an object table.
+
+    objects, per_user: exported at once; references: that one user may hold on one interface of one object; sets: of
+    pings; members: objects in one set. ping, periods: an object lives that many ping periods without a sign of life
+    ([MS-DCOM] 3.1.2.2, wire.md 5.7).
+    """
+
+    objects: int = 100_000
+    per_user: int = 50_000
+    references: int = 1 << 20
+    sets: int = 10_000
+    members: int = 100_000
+    ping: float = 120.0
+    periods: int = 3
+
+    @property
+    def life(self) -> float:
+        """Seconds that an object lives without a sign of life of its client."""
+        return self.ping * self.periods

@@ -1,0 +1,180 @@
+"""The listening sockets of one server or of one client's sinks, and all connections that came to them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final
+
+from openwmi.remote.inbound.addresses import Address, address_of
+from openwmi.remote.inbound.association import Association, Serving
+from openwmi.remote.inbound.limits import ListenerLimits
+from openwmi.wire.rpc import AssociationGroups, ServerConnection
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Coroutine
+
+    from openwmi.wire.rpc import SecurityContext
+    from openwmi.wire.rpc import events as e
+
+_LOG: Final = logging.getLogger("openwmi.remote")
+_BACKLOG: Final = 512
+_LAST_WORDS: Final = 0.5  # seconds for the calls of a listener that ends, and then for its connections
+
+
+def _everybody(host: str) -> bool:
+    return True
+
+
+def _log_refusal(association: Association, event: e.AuthenticationRefused) -> float:
+    fields = {"peer": association.peer.host}
+    _LOG.warning("log-on refused: %s", event.error, extra={"fields": fields})
+    return 0.0
+
+
+class Listener:
+    """Every port of a listener serves everything that `serving` does.
+
+    accept: (authentication type, level, connection) -> the accepting side of a handshake, None for "not here"; admit:
+    which peers, by address; refused: told of failed handshakes, gives the seconds for which that connection is not
+    listened to. One listener lives on one loop.
+    """
+
+    def __init__(
+        self,
+        serving: Serving,
+        accept: Callable[[int, int, Association], SecurityContext | None],
+        *,
+        admit: Callable[[str], bool] = _everybody,
+        refused: Callable[[Association, e.AuthenticationRefused], float] = _log_refusal,
+        limits: ListenerLimits | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.serving = serving
+        self.limits = limits or ListenerLimits()
+        self.associations: set[Association] = set()
+        self.addresses: list[Address] = []
+        self._accept = accept
+        self._admit = admit
+        self._refused = refused
+        self._clock = clock
+        self._groups = AssociationGroups(limit=self.limits.connections)
+        self._by_host: Counter[str] = Counter()
+        self._kept = 0
+        self._servers: list[asyncio.Server] = []
+        self._sweeper: asyncio.TimerHandle | None = None
+        self._ending = False
+
+    # For the owner
+
+    async def listen(self, host: str, port: int = 0) -> Address:
+        """Open a port (0: any free one); where it is. OSError when it cannot be had."""
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(lambda: Association(self), host, port, backlog=_BACKLOG)
+        return self._opened_server(server)
+
+    async def adopt(self, listening: socket.socket) -> Address:
+        """Serve on a socket that listens already, or is bound: one that systemd passed on."""
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(lambda: Association(self), sock=listening, backlog=_BACKLOG)
+        return self._opened_server(server)
+
+    async def close(self, grace: float = 0.0) -> None:
+        """Take no more connections; end all calls after `grace` seconds, then the connections."""
+        self._ending = True
+        for server in self._servers:
+            server.close()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        open_now = list(self.associations)
+        if grace and open_now:
+            await _bounded([one.wait_for_calls() for one in open_now], grace)
+        for one in open_now:
+            one.cancel_calls()
+        await _bounded([one.wait_for_calls() for one in open_now], _LAST_WORDS)
+        for one in open_now:
+            one.shut_down()
+        await _bounded([one.gone.wait() for one in open_now], _LAST_WORDS)
+        for one in list(self.associations):
+            one.end("the server ends")
+        await _bounded([one.gone.wait() for one in open_now], _LAST_WORDS)
+
+    def sweep(self, now: float) -> None:
+        """End the connections that let us wait for too long."""
+        for one in list(self.associations):
+            reason = one.overdue(now)
+            if reason is not None:
+                one.end(reason)
+        self.serving.sweep(now)
+
+    # For the associations
+
+    def now(self) -> float:
+        return self._clock()
+
+    def opened(self, association: Association) -> ServerConnection | None:
+        host = association.peer.host
+        reason = self._objection(host)
+        if reason is not None:
+            _LOG.info("connection refused: %s", reason, extra={"fields": {"peer": host}})
+            return None
+        self.associations.add(association)
+        self._by_host[host] += 1
+        return ServerConnection(
+            self.serving.serves,
+            lambda auth_type, level: self._accept(auth_type, level, association),
+            groups=self._groups,
+            address=str(association.local.port),
+            limits=self.limits.rpc,
+        )
+
+    def _objection(self, host: str) -> str | None:
+        if self._ending:
+            return "the server ends"
+        if len(self.associations) >= self.limits.connections:
+            return "too many connections"
+        if self._by_host[host] >= self.limits.per_address:
+            return "too many connections from this address"
+        return None if self._admit(host) else "not an address that is expected"
+
+    def refused(self, association: Association, event: e.AuthenticationRefused) -> float:
+        return self._refused(association, event)
+
+    def kept(self, association: Association, more: int) -> bool:
+        self._kept += more
+        return self._kept <= self.limits.buffered
+
+    def closed(self, association: Association) -> None:
+        self.associations.discard(association)
+        host = association.peer.host
+        self._by_host[host] -= 1
+        if self._by_host[host] <= 0:
+            del self._by_host[host]
+
+    def _opened_server(self, server: asyncio.Server) -> Address:
+        self._servers.append(server)
+        address = address_of(server.sockets[0].getsockname())
+        self.addresses.append(address)
+        if self._sweeper is None:
+            self._schedule()
+        return address
+
+    def _schedule(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._sweeper = loop.call_later(self.limits.period, self._look)
+
+    def _look(self) -> None:
+        self.sweep(self._clock())
+        self._schedule()
+
+
+async def _bounded(waits: list[Coroutine[Any, Any, object]], seconds: float) -> None:
+    """Wait for all of them, but no longer than that."""
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    if tasks:
+        _, late = await asyncio.wait(tasks, timeout=seconds)
+        for task in late:
+            task.cancel()
