@@ -24,6 +24,7 @@ FACES = SEAM | {"mof", "wql", "host", "remote", "threads"}
 # Where an import must stand inside a function, tests/test_structure.py checks that.
 ARROWS: dict[str, frozenset[str] | None] = {
     "model": frozenset(),
+    "accounts": SEAM,
     "mof": frozenset({"model"}),
     "wmio": frozenset({"model"}),
     "wql": frozenset({"model"}),
@@ -32,7 +33,7 @@ ARROWS: dict[str, frozenset[str] | None] = {
     "threads": frozenset(),
     "service": SEAM | {"mof", "wmio", "wql", "threads"},
     "providers": SEAM,
-    "host": SEAM | {"mof", "wql", "service", "repository", "providers", "threads"},
+    "host": SEAM | {"accounts", "mof", "wql", "service", "repository", "providers", "threads"},
     "wire": SEAM | {"wmio"},
     "remote": SEAM | {"mof", "wql", "wmio", "wire", "faces", "threads"},
     "faces": FACES,

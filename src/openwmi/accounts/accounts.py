@@ -1,0 +1,268 @@
+"""The accounts as a server and as their administrator see them. Implements contract.logon.Authority."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from openwmi.accounts import file
+from openwmi.accounts.record import Account, checked_name
+from openwmi.accounts.throttle import Throttle
+from openwmi.contract.logon import Identity
+from openwmi.model import sids
+from openwmi.model.errors import WbemError, error
+from openwmi.model.sids import Sid
+from openwmi.model.status import (
+    WBEM_E_ALREADY_EXISTS,
+    WBEM_E_INVALID_PARAMETER,
+    WBEM_E_NOT_FOUND,
+    WBEM_E_QUOTA_VIOLATION,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from openwmi.accounts.file import Content
+
+_LOG: Final = logging.getLogger("openwmi.logon")
+_KEYTAB: Final = "krb5.keytab"
+_EVERYBODY: Final = (
+    sids.EVERYONE,
+    sids.NETWORK,
+    sids.AUTHENTICATED_USERS,
+    sids.USERS,
+    sids.REMOTE_MANAGEMENT_USERS,
+)
+_SHOWN: Final = 80
+
+
+class Accounts:
+    """The store in a folder. Usable from any thread; what another process changes is seen at the next attempt.
+
+    names: what a client may give as its domain, beside "" and ".", to mean an account of ours. clock: seconds,
+    monotonic.
+    """
+
+    def __init__(
+        self, folder: str, *, names: Iterable[str] = (), clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.path = os.path.join(folder, file.NAME)
+        self._domains = frozenset(("", ".", *(name.casefold() for name in names)))
+        self._clock = clock
+        self._throttle = Throttle()
+        self._lock = threading.Lock()
+        self._seen: file.Signature = None
+        self._content: Content | None = None
+        self._complained: str | None = None
+
+    # What a server asks
+
+    @property
+    def keytab(self) -> str | None:
+        path = os.path.join(os.path.dirname(self.path), _KEYTAB)
+        return path if os.path.exists(path) else None
+
+    def attempt(self, address: str) -> Attempt:
+        return Attempt(self, address)
+
+    def valid(self, identity: Identity) -> bool:
+        found = self.of_sid(identity.sid)
+        return found is not None and identity_of(found) == identity
+
+    def reload(self) -> None:
+        with self._lock:
+            self._seen = None
+            self._content = None
+        self._refresh()
+
+    def find(self, domain: str, user: str) -> Account | None:
+        """The account of these names as a client sends them: of a domain first, then of this machine (wire.md 4.1)."""
+        content = self._refresh()
+        if content is None:
+            return None
+        if not domain and "@" in user:
+            user, _, domain = user.rpartition("@")
+        found = content.named(f"{domain}\\{user}")
+        if found is None and domain.casefold() in self._domains:
+            found = content.named(user)
+        return found
+
+    def of_principal(self, principal: str) -> Account | None:
+        """The account that a Kerberos principal was given to; its case counts, as in Kerberos."""
+        content = self._refresh()
+        return (
+            next((one for one in content.accounts if principal in one.principals), None) if content else None
+        )
+
+    def of_sid(self, sid: str) -> Account | None:
+        content = self._refresh()
+        return next((one for one in content.accounts if str(one.sid) == sid), None) if content else None
+
+    def _refresh(self) -> Content | None:
+        """The accounts as they are now; nobody while the file cannot be used."""
+        try:
+            seen = file.signature(self.path)
+            with self._lock:
+                if seen != self._seen or (self._content is None and seen is not None):
+                    self._content = file.load(self.path)
+                    self._seen = seen
+                self._complained = None
+                return self._content
+        except (WbemError, OSError) as reason:
+            if str(reason) != self._complained:
+                self._complained = str(reason)
+                _LOG.error("nobody can log on: %s", reason)
+            return None
+
+    # What an administrator does
+
+    @property
+    def accounts(self) -> tuple[Account, ...]:
+        """All, in order of their names. WBEM_E_FAILED when the file cannot be used."""
+        content = file.load(self.path)
+        return tuple(sorted(content.accounts, key=lambda one: one.key)) if content is not None else ()
+
+    def named(self, name: str) -> Account:
+        """The account of that name; NOT_FOUND when there is none."""
+        content = file.load(self.path)
+        found = content.named(name) if content is not None else None
+        if found is None:
+            raise error(WBEM_E_NOT_FOUND, f"there is no account {name}", parameter=name)
+        return found
+
+    def add(
+        self,
+        name: str,
+        hashed: bytes | None,
+        *,
+        admin: bool = False,
+        runs_as: str | None = None,
+        principals: Iterable[str] = (),
+    ) -> Account:
+        """A new account; ALREADY_EXISTS when the name, or one of its principals, is taken."""
+        try:
+            checked_name(name)
+        except ValueError as reason:
+            raise error(WBEM_E_INVALID_PARAMETER, str(reason), parameter=name) from None
+        with file.alone(self.path):
+            content = file.load(self.path) or file.fresh()
+            if content.named(name) is not None:
+                raise error(WBEM_E_ALREADY_EXISTS, f"there is an account {name} already", parameter=name)
+            if len(content.accounts) >= file.MAX_ACCOUNTS:
+                raise error(WBEM_E_QUOTA_VIOLATION, f"there are {file.MAX_ACCOUNTS} accounts, the limit")
+            sid = Sid(content.machine.authority, (*content.machine.parts, content.following))
+            account = Account(name, sid, hashed, admin, runs_as, tuple(dict.fromkeys(principals)))
+            self._store(content._replace(following=content.following + 1), account)
+        return account
+
+    def change(
+        self,
+        name: str,
+        *,
+        hashed: bytes | None = None,
+        admin: bool | None = None,
+        principals: Iterable[str] | None = None,
+    ) -> Account:
+        """Give an account another password, or what else is named."""
+        with file.alone(self.path):
+            found = self.named(name)
+            account = replace(
+                found,
+                hashed=found.hashed if hashed is None else hashed,
+                admin=found.admin if admin is None else admin,
+                principals=found.principals if principals is None else tuple(dict.fromkeys(principals)),
+            )
+            content = file.load(self.path)
+            assert content is not None
+            self._store(content, account)
+        return account
+
+    def remove(self, name: str) -> None:
+        with file.alone(self.path):
+            found = self.named(name)
+            content = file.load(self.path)
+            assert content is not None
+            file.store(
+                self.path, content._replace(accounts=tuple(one for one in content.accounts if one != found))
+            )
+
+    def _store(self, content: Content, account: Account) -> None:
+        others = [one for one in content.accounts if one.key != account.key]
+        for one in others:
+            if taken := set(one.principals) & set(account.principals):
+                raise error(
+                    WBEM_E_ALREADY_EXISTS,
+                    f"{taken.pop()} belongs to account {one.name} already",
+                    parameter=one.name,
+                )
+        file.store(self.path, content._replace(accounts=(*others, account)))
+
+
+def identity_of(account: Account) -> Identity:
+    """What an account that has proven who it is may be held to: its SID, and the groups it is in."""
+    groups = [*_EVERYBODY, *((sids.ADMINISTRATORS,) if account.admin else ())]
+    return Identity(str(account.sid), account.name, tuple(map(str, groups)), account.runs_as)
+
+
+class Attempt:
+    """One peer's attempt to log on. Implements contract.logon.Attempt."""
+
+    __slots__ = ("_accounts", "_address", "_claimed", "_held")
+
+    def __init__(self, accounts: Accounts, address: str) -> None:
+        self._accounts = accounts
+        self._address = address
+        self._claimed = ""
+        self._held = False
+
+    def lookup(self, domain: str, user: str) -> tuple[Identity, bytes] | None:
+        """See contract.logon. What is held back is looked up like all else, so that it takes no less time."""
+        accounts = self._accounts
+        found = accounts.find(domain, user)
+        self._claimed = found.name if found is not None else f"{domain}\\{user}" if domain else user
+        self._held = accounts._throttle.held(self._claimed, self._address, accounts._clock())
+        if found is None or found.hashed is None or self._held:
+            return None
+        return identity_of(found), found.hashed
+
+    def principal(self, name: str) -> Identity | None:
+        found = self._accounts.of_principal(name)
+        self._claimed = name if found is None else found.name
+        return identity_of(found) if found is not None else None
+
+    def passed(self) -> None:
+        self._accounts._throttle.passed(self._claimed, self._address)
+        _LOG.info("%s logged on from %s", shown(self._claimed), self._address, extra=self._fields("accepted"))
+
+    def failed(self, reason: str) -> float:
+        """Those that are held back are noted in the log once in each hold, and do not prolong it."""
+        accounts = self._accounts
+        now = accounts._clock()
+        if self._held:
+            return accounts._throttle.answer(self._claimed, self._address, now)
+        seconds = accounts._throttle.failed(self._claimed, self._address, now)
+        count = accounts._throttle.failures(self._claimed, self._address, now)
+        _LOG.warning(
+            "%s could not log on from %s (failure %d): %s",
+            shown(self._claimed),
+            self._address,
+            count,
+            shown(reason),
+            extra=self._fields("refused"),
+        )
+        return seconds
+
+    def _fields(self, result: str) -> dict[str, dict[str, str]]:
+        return {
+            "fields": {"account": shown(self._claimed), "address": self._address, "result": result},
+        }
+
+
+def shown(text: str) -> str:
+    """What a peer has sent, fit for a line of a log."""
+    cut = text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
+    return "".join(one if one.isprintable() else "?" for one in cut)
