@@ -7,7 +7,7 @@ import os
 import threading
 from typing import TYPE_CHECKING, Final
 
-from openwmi.contract.caller import Caller, unix_sid
+from openwmi.contract.caller import RPC_C_IMP_LEVEL_IMPERSONATE, Caller, unix_group_sid, unix_sid
 from openwmi.repository.prebuilt import PrebuiltSchema
 from openwmi.repository.shared import SharedRepository
 from openwmi.service.hosting import Providers
@@ -16,6 +16,7 @@ from openwmi.service.namespaces import Namespaces, normalised
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from openwmi.contract.logon import Identity
     from openwmi.model.classes import ClassDeclaration
     from openwmi.service.connection import Connection
     from openwmi.service.core import Service
@@ -55,7 +56,18 @@ def owner() -> Caller:
     """The embedded caller: the user of this process, with every right on its own store (DESIGN.md section 2)."""
     uid = os.getuid() if hasattr(os, "getuid") else 0
     gids = os.getgroups() if hasattr(os, "getgroups") else []
-    return Caller(unix_sid(uid), _user_name(uid), tuple(f"S-1-22-2-{gid}" for gid in gids))
+    return Caller(unix_sid(uid), _user_name(uid), tuple(map(unix_group_sid, gids)))
+
+
+def remote_caller(identity: Identity) -> Caller:
+    """An account as a caller without any right yet. It is, beside itself, the Unix user that it acts as."""
+    from openwmi.accounts.unixusers import unix_user
+
+    runs_as = unix_user(identity.runs_as) if identity.runs_as is not None else None
+    groups = identity.groups
+    if runs_as is not None:
+        groups += (unix_sid(runs_as.uid), *(unix_group_sid(gid) for gid in runs_as.groups))
+    return Caller(identity.sid, identity.name, groups, granted=0, remote=True, runs_as=runs_as)
 
 
 def _user_name(uid: int) -> str:
@@ -171,6 +183,29 @@ class Host:
         """Log on to a namespace; runs on the portal's loop."""
         who = caller or self.caller
         return await self._running().connect(namespace, who._replace(locale=locale) if locale else who)
+
+    async def log_on(
+        self,
+        identity: Identity,
+        namespace: str,
+        *,
+        address: str,
+        auth_level: int,
+        impersonation: int = RPC_C_IMP_LEVEL_IMPERSONATE,
+        locale: str | None = None,
+    ) -> Connection:
+        """Log an account on over the network, with the rights that it has in the namespace now (NTLMLogin, A36)."""
+        from openwmi.service.logon import checked_locale
+
+        running = self._running()
+        caller = await running.aside(lambda: remote_caller(identity))
+        caller = caller._replace(
+            address=address,
+            auth_level=auth_level,
+            impersonation=impersonation,
+            locale=checked_locale(locale) if locale else caller.locale,
+        )
+        return await running.log_on(namespace, caller)
 
     def one_shot(self, namespace: str = DEFAULT_NAMESPACE) -> OneShot:
         """A namespace for one operation at a time, without an event loop."""

@@ -75,6 +75,27 @@ WBEM_RIGHT_PUBLISH: Final = 0x80
 READ_CONTROL: Final = 0x20000
 WRITE_DAC: Final = 0x40000
 ALL_NAMESPACE_RIGHTS: Final = 0x6003F
+# As people call them, in the order of Windows' own dialogue.
+RIGHT_NAMES: Final = {
+    WBEM_ENABLE: "enable",
+    WBEM_METHOD_EXECUTE: "execute-methods",
+    WBEM_FULL_WRITE_REP: "full-write",
+    WBEM_PARTIAL_WRITE_REP: "partial-write",
+    WBEM_WRITE_PROVIDER: "provider-write",
+    WBEM_REMOTE_ACCESS: "remote-enable",
+    WBEM_RIGHT_SUBSCRIBE: "subscribe",
+    WBEM_RIGHT_PUBLISH: "publish",
+    READ_CONTROL: "read-security",
+    WRITE_DAC: "edit-security",
+}
+
+
+def right_names(mask: int) -> str:
+    """The names of all rights in a mask, what has no name as a number."""
+    names = [name for bit, name in RIGHT_NAMES.items() if mask & bit]
+    rest = mask & ~sum(RIGHT_NAMES)
+    return ", ".join([*names, *([f"0x{rest:X}"] if rest else [])])
+
 
 # Limits (calls.md H1, B7; A36).
 WBEM_MAX_IDENTIFIER: Final = 0x1000

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 from openwmi.contract import flags as f
-from openwmi.contract.caller import RPC_C_IMP_LEVEL_IMPERSONATE
 from openwmi.contract.context import check_architecture
 from openwmi.contract.operations import (
     ExecNotificationQuery,
@@ -17,7 +16,6 @@ from openwmi.contract.operations import (
 from openwmi.contract.outcome import Outcome
 from openwmi.model.errors import error
 from openwmi.model.status import (
-    WBEM_E_ACCESS_DENIED,
     WBEM_E_INVALID_NAMESPACE,
     WBEM_E_INVALID_PARAMETER,
 )
@@ -27,6 +25,7 @@ from openwmi.service.execute import planned, refused_at_once, segments
 from openwmi.service.execution import Execution
 from openwmi.service.faults import as_fault, failed_outcome
 from openwmi.service.feed import Feed
+from openwmi.service.logon import check_connection, check_right
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -62,6 +61,11 @@ class Connection:
     @property
     def loop(self) -> AbstractEventLoop:
         return self._service.loop
+
+    @property
+    def least_level(self) -> int:
+        """The lowest authentication level at which a call over the network may come, as the namespace is now (A12)."""
+        return self._space.namespaces.access.least_level(self._space.path)
 
     async def start(
         self, operation: AnyOperation, sink: Sink, flags: int = 0, context: Context | None = None
@@ -141,11 +145,11 @@ class Connection:
                 operation="OpenNamespace",
                 parameter="strNamespace",
             )
-        return await self._service.connect(f"{self.namespace}\\{namespace}", self.caller)
+        return await self._service.log_on(f"{self.namespace}\\{namespace}", self.caller, "OpenNamespace")
 
     async def sibling(self, namespace: str) -> Connection:
         """Log on to any namespace of this host as the same caller; what OpenNamespace does not reach (A38)."""
-        return await self._service.connect(namespace, self.caller)
+        return await self._service.log_on(namespace, self.caller)
 
     async def event_sink(self) -> EventSink:
         """QueryObjectSink: a sink that takes extrinsic events for this namespace (B98, B99)."""
@@ -171,18 +175,5 @@ class Connection:
             )
 
     def _check_right(self, right: int, method: str) -> None:
-        if self.caller.remote:
-            right |= f.WBEM_REMOTE_ACCESS
-        if self.caller.impersonation < RPC_C_IMP_LEVEL_IMPERSONATE:
-            raise error(
-                WBEM_E_ACCESS_DENIED,
-                f"{method}: the caller's impersonation level does not allow acting for it",
-                operation=method,
-            )
-        if not self.caller.holds(right):
-            raise error(
-                WBEM_E_ACCESS_DENIED,
-                f"{method}: {self.caller.name} lacks rights 0x{right & ~self.caller.granted:X} on {self.namespace}",
-                operation=method,
-                namespace=self.namespace,
-            )
+        check_connection(self.caller, self._space, method)
+        check_right(self.caller, self._space, right, method)

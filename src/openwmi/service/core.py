@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from openwmi.model.errors import error
 from openwmi.model.status import (
     WBEM_E_INVALID_PARAMETER,
+    WBEM_E_NOT_AVAILABLE,
     WBEM_E_NOT_FOUND,
     WBEM_E_QUOTA_VIOLATION,
     WBEM_E_SERVER_TOO_BUSY,
@@ -17,7 +18,7 @@ from openwmi.service.feed import PLANNER
 from openwmi.service.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from openwmi.contract.caller import Caller
     from openwmi.service.call import RunningCall
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from openwmi.service.namespaces import Namespaces
     from openwmi.service.ownership import Ownership
     from openwmi.threads import Threads
+
+Answer = TypeVar("Answer")
 
 
 def identity_of(sink: object) -> object:
@@ -89,10 +92,42 @@ class Service:
         return self.ownership
 
     async def connect(self, namespace: str, caller: Caller) -> Connection:
-        """Log on to a namespace; INVALID_NAMESPACE when it does not exist (A29)."""
+        """A connection for a caller whose rights are known: the owner's, with all of them. INVALID_NAMESPACE when the
+        namespace does not exist (A29)."""
         from openwmi.service.connection import Connection
 
         return Connection(self, self.namespaces.named(namespace), caller)
+
+    async def aside(self, work: Callable[[], Answer]) -> Answer:
+        """What a piece of work gives that may block, done on a thread; NOT_AVAILABLE when it takes too long."""
+        answer: asyncio.Future[Answer] = self.loop.create_future()
+
+        def tell(say: Callable[[Any], None], value: Any) -> None:
+            if not answer.done():
+                say(value)
+
+        def job() -> None:
+            try:
+                value = work()
+            except Exception as failure:  # noqa: BLE001 - it is raised where it is awaited
+                self.loop.call_soon_threadsafe(tell, answer.set_exception, failure)
+            else:
+                self.loop.call_soon_threadsafe(tell, answer.set_result, value)
+
+        self.planner.submit(job)
+        try:
+            return await asyncio.wait_for(answer, self.settings.sink_patience)
+        except TimeoutError:
+            raise error(WBEM_E_NOT_AVAILABLE, "this machine does not answer in time") from None
+
+    async def log_on(self, namespace: str, caller: Caller, operation: str = "NTLMLogin") -> Connection:
+        """Log on with the rights that the namespace gives this caller now: INVALID_NAMESPACE, or ACCESS_DENIED for who
+        may not enter, is not where it may enter from, or comes too unprotected (A13, A36, A42)."""
+        from openwmi.service.connection import Connection
+        from openwmi.service.logon import logged_on
+
+        space = self.namespaces.named(namespace)
+        return Connection(self, space, logged_on(caller, space, operation))
 
     # The table of operations
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from openwmi.model.instances import Instance
     from openwmi.repository.repository import Change
     from openwmi.repository.shared import SharedRepository
+    from openwmi.service.access import Access
     from openwmi.service.hosting import Providers
     from openwmi.service.schema import ClassSource
 
@@ -132,6 +133,7 @@ class Namespaces:
     """All namespaces of a service. Reading is safe from any thread."""
 
     __slots__ = (
+        "_access",
         "_loaded",
         "_providers",
         "_sources",
@@ -165,6 +167,16 @@ class Namespaces:
         for path in standard:
             self.add(path)
         repository.listen(self._on_change)
+        self._access: Access | None = None
+
+    @property
+    def access(self) -> Access:
+        """Who may do what; read when the first caller comes from elsewhere."""
+        if self._access is None:
+            from openwmi.service.access import Access
+
+            self._access = Access(self)
+        return self._access
 
     def refresh(self) -> None:
         """Take in what this or another process has committed to the store; done before every operation."""
