@@ -131,7 +131,9 @@ class Accounts:
         content = file.load(self.path)
         found = content.named(name) if content is not None else None
         if found is None:
-            raise error(WBEM_E_NOT_FOUND, f"there is no account {name}", parameter=name)
+            failure = error(WBEM_E_NOT_FOUND, f"there is no account {name}", parameter=name)
+            failure.hint = "openwmi user ls    lists the accounts"
+            raise failure
         return found
 
     def add(

@@ -30,11 +30,12 @@ VERBS = {
     "mof": "print a class or an object as MOF",
     "compile": "put what MOF files declare into the repository, or check them",
     "serve": "run the service in the foreground: timers, permanent subscriptions",
+    "user": "say who may log on over the network, and as whom they act here",
     "repository": "check the repository, back it up, restore it, say where it is",
 }
 ALIASES = {"q": "query", "explain": "describe"}
 PLANNED = (
-    *("sub", "user", "sec", "doctor", "decode"),
+    *("sub", "sec", "doctor", "decode"),
     *("record", "exporter", "shell", "wmic", "completion", "config"),
 )
 GARBAGE_THRESHOLD = 100_000
