@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -15,6 +15,7 @@ from openwmi import service
 from openwmi.contract.caller import Caller, unix_sid
 from openwmi.contract.provider import Condition, Request
 from openwmi.model.classes import Class, ClassDeclaration, derive
+from openwmi.model.values import coerce
 from openwmi.mof import class_declarations
 from openwmi.providers import CLASSES, NAMESPACE, load_mof
 
@@ -73,6 +74,19 @@ def request(
 ) -> Request:
     class_ = class_named(class_name)
     return Request(class_, columns or columns_of(class_), conditions, caller=caller, report=report)
+
+
+def check_types(name: str, rows: Sequence[Mapping[str, object]]) -> None:
+    """There are rows, and each value is the raw form of its property's type."""
+    class_ = class_named(name)
+    assert rows
+    for row in rows:
+        for column, value in row.items():
+            if value is not None:
+                declared = class_.property(column)
+                assert declared is not None
+                assert coerce(value, declared.type, name=column) == value, column
+                assert type(value) in (int, str, bool, tuple), column
 
 
 _watched: list[list[str]] = []

@@ -90,6 +90,7 @@ def test_only_key_qualifiers_make_keys() -> None:
         "win32_environment": ("Name", "UserName"),
         "win32_logicaldisk": ("DeviceID",),
         "win32_localtime": (),
+        "win32_ntlogevent": ("RecordNumber", "Logfile"),
         "win32_operatingsystem": (),
         "win32_process": ("Handle",),
         "win32_processor": ("DeviceID",),

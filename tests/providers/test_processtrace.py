@@ -8,16 +8,13 @@ import os
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from tests.providers.listening import ELSEWHERE, Machine
 
-from openwmi import host
-from openwmi.contract import operations as ops
-from openwmi.contract.caller import Caller
 from openwmi.model import status as s
 from openwmi.providers.linux.connector import Connector
 from openwmi.providers.processtrace import (
@@ -30,8 +27,6 @@ from openwmi.providers.processtrace import (
     unix_sid_bytes,
 )
 
-HERE = Caller("S-1-22-1-0", "tester")
-ELSEWHERE = Caller("S-1-5-21-1-2-3-1001", "guest", remote=True, granted=0x23)
 TRACES = "SELECT * FROM Win32_ProcessTrace"
 INSTANCES = "SELECT * FROM __Instance{}Event WHERE TargetInstance ISA 'Win32_Process'"
 
@@ -49,59 +44,6 @@ def kernel_tells() -> bool:
 
 
 by_kernel = pytest.mark.skipif(not kernel_tells(), reason="this kernel does not tell us of processes")
-
-
-class Heard:
-    """A sink that can be waited on."""
-
-    def __init__(self) -> None:
-        self.events: list[Any] = []
-        self.outcome: Any = None
-        self._more = threading.Condition()
-
-    def on_objects(self, batch: Any) -> None:
-        with self._more:
-            self.events.extend(batch)
-            self._more.notify_all()
-
-    def on_progress(self, progress: Any) -> None: ...
-
-    def on_completed(self, outcome: Any) -> None:
-        with self._more:
-            self.outcome = outcome
-            self._more.notify_all()
-
-    def until(self, wanted: Callable[[Any], bool], count: int = 1) -> list[Any]:
-        """The events that fit, as soon as there are so many."""
-        found: list[Any] = []
-
-        def enough() -> bool:
-            found[:] = [one for one in self.events if wanted(one)]
-            return len(found) >= count
-
-        with self._more:
-            assert self._more.wait_for(enough, 10), f"only {len(found)} of {len(self.events)} events"
-        return found
-
-
-class Machine:
-    """A running service with one provider of process events."""
-
-    def __init__(self, trace: KernelTrace) -> None:
-        self.host = host.Host(host.MEMORY)
-        self.host.providers.register(trace)
-
-    def subscribe(self, query: str, caller: Caller = HERE) -> Heard:
-        """In force when this returns."""
-        heard = Heard()
-        services = self.host.portal.submit(self.host.services, "root\\cimv2", caller).result(10)
-
-        async def begun() -> None:
-            call = await services.start(ops.ExecNotificationQuery(query), heard)
-            await call.begun()
-
-        self.host.portal.submit(begun).result(10)
-        return heard
 
 
 @pytest.fixture

@@ -219,6 +219,86 @@ def test_only_who_may_get_its_events_starts_a_provider(world: World, query: str,
     assert bool(ringer.sinks) == needed
 
 
+PINNED = EventCoverage("__InstanceCreationEvent", "Thing", (("Name", "Size"), ("Name",)))
+
+
+@pytest.mark.req("E-61", "F-27")
+@pytest.mark.parametrize(
+    ("where", "pins"),
+    [
+        ("TargetInstance.Name = 'a'", {(1, "a")}),
+        (
+            "TargetInstance.Size = 3 AND (TargetInstance.Name = 'a' AND NOT TargetInstance.Size = 1)",
+            {(0, "a", 3)},
+        ),
+        ("TargetInstance.Name LIKE 'a'", None),
+        ("TargetInstance.Name = 'a' OR TargetInstance.Name = 'b'", None),
+        ("NOT TargetInstance.Name = 'a'", None),
+        ("TargetInstance.Name <> 'a'", None),
+        ("TargetInstance.Size = 3", None),
+    ],
+)
+@pytest.mark.parametrize("within", ["", "WITHIN 5 "])
+def test_a_provider_that_must_be_told_more_is_told_or_the_query_is_too_broad(
+    world: World, where: str, pins: set[tuple[object, ...]] | None, within: str
+) -> None:
+    ringer = world.ringer(PINNED)
+    query = f"SELECT * FROM __InstanceCreationEvent {within}WHERE TargetInstance ISA 'Thing' AND {where}"
+    if pins is None:
+        code = s.WBEMESS_E_REGISTRATION_TOO_BROAD if within else s.WBEMESS_E_REGISTRATION_TOO_PRECISE
+        assert world.status(query) == code
+        assert ringer.sinks == []
+        return
+    one = world.subscribe(query)
+    changes: list[int] = []
+    ringer.sink.on_change(lambda: changes.append(1))
+    assert ringer.sink.pins(PINNED) == pins
+    other = world.subscribe(query.replace("'a'", "'c'"))
+    assert len(ringer.sink.pins(PINNED)) == 2
+    world.cancel(other)
+    assert ringer.sink.pins(PINNED) == pins
+    assert len(changes) == 2
+    assert world.things.readings == 0
+    ringer.tell("Creation", "a", 3)
+    ringer.tell("Creation", "c", 3)
+    assert kinds(one) == [("Creation", "a")]
+    ringer.end(OSError("gone"))
+    assert one.outcome is not None
+    assert one.outcome.status == s.WBEM_E_PROVIDER_FAILURE
+    assert world.things.readings == 0
+
+
+def test_who_asks_for_all_events_does_not_start_a_provider_that_must_be_told_more(world: World) -> None:
+    ringer = world.ringer(PINNED)
+    assert world.status("SELECT * FROM __Event") == 0
+    assert ringer.sinks == []
+
+
+@pytest.mark.req("F-27", "E-60", "calls:C32")
+def test_a_provider_says_who_may_listen(world: World) -> None:
+    class Choosy(Ringer):
+        def may_subscribe(self, coverage: EventCoverage, caller: Caller) -> bool:
+            return not caller.remote
+
+    choosy = Choosy(BELLS, CREATED)
+    world.host.providers.register(choosy)
+    for query in (
+        "SELECT * FROM Bell",
+        "SELECT * FROM LoudBell",
+        "SELECT * FROM __InstanceCreationEvent WITHIN 5 WHERE TargetInstance ISA 'Thing'",
+    ):
+        refused = world.subscribe(query, REMOTE)
+        assert refused.outcome is not None
+        assert refused.outcome.status == s.WBEM_E_ACCESS_DENIED
+    every = world.subscribe("SELECT * FROM __Event", REMOTE)
+    assert every.outcome is None
+    assert choosy.sinks == []
+    assert world.service.exchange.count == 1
+    mine = world.subscribe("SELECT * FROM Bell")
+    choosy.ring("a")
+    assert whats(mine) == ["a"]
+
+
 @pytest.mark.req("F-27")
 def test_a_subscription_is_in_force_when_its_provider_is_ready(world: World) -> None:
     class Slow(Ringer):

@@ -117,11 +117,14 @@ class EventCoverage(NamedTuple):
     """One kind of event that a provider raises without being polled: a query of its EventQueryList (F-27).
 
     event: the name of an event class; those below it are meant too. target: of intrinsic events the class whose
-    instances they are about: all of its instances, and those of the classes below it.
+    instances they are about: all of its instances, and those of the classes below it. pinned: what a provider that
+    cannot watch all of them has to be told: alternatives, each the names of properties of TargetInstance that a query
+    compares with "=". Another query for that target is too broad (E-61).
     """
 
     event: str
     target: str | None = None
+    pinned: tuple[tuple[str, ...], ...] = ()
 
 
 class EventSink(Protocol):
@@ -153,6 +156,9 @@ class EventSink(Protocol):
         """Whether somebody subscribes to what such a coverage yields. Cheap. What nobody wants may be raised, too
         (F-28)."""
 
+    def pins(self, coverage: EventCoverage) -> frozenset[tuple[object, ...]]:
+        """What the subscriptions have pinned: the alternative's number, then the values of its properties."""
+
     def class_named(self, name: str) -> Class:
         """A class of the namespace, for instances to embed."""
 
@@ -178,7 +184,8 @@ class Provider(Protocol):
     A source of events has ``events``, the coverages of what it raises, and ``provide_events(sink)`` (F-27). That is
     called when the first subscription needs it, and raises events until the last one is gone: a plain function, which
     runs on a thread of its own, returns once ``sink.stopped``; a coroutine is cancelled. Coming back before that, or
-    raising, fails everybody who depends on it, unless polling can take over.
+    raising, fails everybody who depends on it, unless polling can take over. With ``may_subscribe(coverage, caller)``
+    it says who may hear of them; the others get ACCESS_DENIED, before it is started (AccessCheck, F-27).
     """
 
     name: str

@@ -58,6 +58,7 @@ CLASSES: dict[str, Entry] = {
     "win32_processtrace": Entry("Win32_SystemTrace", "processtrace", None),
     "win32_processstarttrace": Entry("Win32_ProcessTrace", "processtrace", None),
     "win32_processstoptrace": Entry("Win32_ProcessTrace", "processtrace", None),
+    "win32_ntlogevent": Entry(None, "ntlogevent", "ntlogevent"),
     "win32_devicechangeevent": Entry("__ExtrinsicEvent", "volumechange", None),
     "win32_volumechangeevent": Entry("Win32_DeviceChangeEvent", "volumechange", None),
 }
@@ -68,9 +69,15 @@ PROVIDERS: dict[str, tuple[str, str]] = {
     "win32clockprovider": ("localtime", "Win32ClockProvider"),
     "wmi kernel trace event provider": ("processtrace", "KernelTrace"),
     "volumechangeevents": ("volumechange", "VolumeChangeEvents"),
+    "ms_nt_eventlog_provider": ("ntlogevent", "NTEventLog"),
 }
 # Those that raise events.
-RAISING: tuple[str, ...] = ("win32clockprovider", "wmi kernel trace event provider", "volumechangeevents")
+RAISING: tuple[str, ...] = (
+    "win32clockprovider",
+    "wmi kernel trace event provider",
+    "volumechangeevents",
+    "ms_nt_eventlog_provider",
+)
 
 _instances: dict[str, Shipped] = {}
 

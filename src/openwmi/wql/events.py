@@ -123,6 +123,21 @@ def _check_having(select: Select, having: Comparison) -> None:
 # -- which instances the events are about
 
 
+def pinned(select: Select) -> dict[str, object]:
+    """The properties of TargetInstance, by lower-case name, that WHERE compares with "=": all of them must hold."""
+    return {} if select.where is None else fold(select.where, _pinned)
+
+
+def _pinned(node: Node, below: list[dict[str, object]]) -> dict[str, object]:
+    if isinstance(node, Comparison):
+        path = node.path.folded
+        pins = path[0] == "targetinstance" and len(path) == 2 and node.op == "="
+        return {path[1]: node.literal.value} if pins else {}
+    if isinstance(node, And):
+        return {name: value for one in below for name, value in one.items()}
+    return {}
+
+
 def _targets(select: Select, catalog: Catalog) -> tuple[Class, ...]:
     """The classes of TargetInstance; NOT_FOUND for one that does not exist, for it would never match."""
     if select.where is None:

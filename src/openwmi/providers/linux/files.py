@@ -18,6 +18,15 @@ def contents(path: str, size: int = 4096) -> bytes:
         os.close(descriptor)
 
 
+def beginning(path: str, size: int) -> bytes:
+    """The first bytes of a file, fewer when it is shorter. Raises OSError."""
+    descriptor = os.open(path, _READ)
+    try:
+        return os.read(descriptor, size)
+    finally:
+        os.close(descriptor)
+
+
 def rest(descriptor: int) -> bytes:
     """What is left of an open file."""
     parts = []

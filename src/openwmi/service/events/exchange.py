@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+from openwmi import wql
 from openwmi.model.errors import error
 from openwmi.model.status import WBEM_E_QUOTA_VIOLATION
 from openwmi.service.events.plan import Event, EventPlan, event_plan, polled_targets
@@ -12,6 +13,7 @@ from openwmi.service.events.polling import Poll
 from openwmi.service.events.providers import EventProviders
 from openwmi.service.events.stored import StoredEvents
 from openwmi.service.events.subscription import Subscription
+from openwmi.wql.events import pinned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -73,6 +75,7 @@ class Exchange:
                 parameter=text,
             )
         plan = self._plan(space, text)
+        self._providers.check(space, plan, caller)
         subscription = Subscription(self, space, plan, call, caller)
         for name in plan.steps:
             self._by_class.setdefault((space.path.lower(), name), {})[subscription] = None
@@ -114,10 +117,11 @@ class Exchange:
         key = (space.path.lower(), text, tuple(raising.values()))
         plan = self._plans.get(key)
         if plan is None or plan.query.class_ is not space.schema.find_class(plan.query.class_.name):
+            pins = pinned(wql.parse_event(text))
 
             def raised(event: Class, target: Class | None) -> bool:
                 """Whether such events can be raised without polling: extrinsic ones by any program (D-104)."""
-                return target is None or self._providers.covered(raising.values(), event, target)
+                return target is None or self._providers.covered(raising.values(), event, target, pins=pins)
 
             plan = event_plan(space, text, raised=raised)
             if len(self._plans) >= 4096:

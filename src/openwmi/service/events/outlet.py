@@ -14,7 +14,7 @@ from openwmi.model.status import WBEM_E_INVALID_OBJECT
 from openwmi.service.events.plan import Event
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from openwmi.contract.provider import EventCoverage
     from openwmi.model.classes import Class
@@ -104,6 +104,13 @@ class Outlet:
             return self._wants.get((coverage, remote), 0) > 0
         return self._wants.get((coverage, False), 0) > 0 or self._wants.get((coverage, True), 0) > 0
 
+    def pins(self, coverage: EventCoverage) -> frozenset[tuple[object, ...]]:
+        return frozenset(
+            _pin(coverage, subscription.plan.pins)
+            for subscription, needed in tuple(self.subscriptions.items())
+            if coverage in needed
+        )
+
     def class_named(self, name: str) -> Class:
         return self._space.schema.class_named(name)
 
@@ -186,7 +193,7 @@ class Outlet:
             key = (one, subscription.caller.remote)
             before = self._wants.get(key, 0)
             self._wants[key] = before + change
-            changed = changed or not before or not before + change
+            changed = changed or not before or not before + change or bool(one.pinned)
         if changed:
             _tell_all(self._on_change)
 
@@ -225,6 +232,24 @@ class Outlet:
                 one for one in self._exchange.listeners(self._space, event) if one.caller.remote is remote
             ]
         self._exchange.raise_event(self._space.path, event, only)
+
+
+def alternative(coverage: EventCoverage, pins: Collection[str]) -> int | None:
+    """Which of the alternatives of a coverage a query has pinned; None when it has none of them."""
+    return next(
+        (
+            number
+            for number, names in enumerate(coverage.pinned)
+            if all(name.lower() in pins for name in names)
+        ),
+        None,
+    )
+
+
+def _pin(coverage: EventCoverage, pins: Mapping[str, object]) -> tuple[object, ...]:
+    number = alternative(coverage, pins)
+    assert number is not None  # or the subscription would have been refused
+    return (number, *[pins[name.lower()] for name in coverage.pinned[number]])
 
 
 def _tell_all(calls: list[Callable[[], object]]) -> None:

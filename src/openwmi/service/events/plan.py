@@ -8,7 +8,7 @@ from openwmi import wql
 from openwmi.model.errors import error
 from openwmi.model.status import WBEM_E_INVALID_CLASS, WBEMESS_E_REGISTRATION_TOO_BROAD
 from openwmi.wql.decided import asks_class, decided
-from openwmi.wql.events import event_checks
+from openwmi.wql.events import event_checks, pinned
 from openwmi.wql.steps import step_for
 from openwmi.wql.terms import FALSE, TRUE
 
@@ -35,12 +35,14 @@ class Event(NamedTuple):
 
 class EventPlan:
     """steps: by lower-case name of the concrete event class, what decides and shapes; a class that the condition rules
-    out has none. polled: the dynamic classes whose instances have to be polled."""
+    out has none. polled: the dynamic classes whose instances have to be polled. pins: the properties of TargetInstance,
+    by lower-case name, that the condition fixes."""
 
-    __slots__ = ("_settled", "polled", "query", "steps")
+    __slots__ = ("_settled", "pins", "polled", "query", "steps")
 
     def __init__(self, query: EventQuery) -> None:
         self.query = query
+        self.pins = pinned(query.select)
         self.steps: dict[str, Step] = {}
         self.polled: tuple[Class, ...] = ()
         self._settled: set[str] = set()

@@ -10,16 +10,21 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
-from openwmi.service.events.outlet import Outlet
+from openwmi.model.errors import error
+from openwmi.model.status import WBEM_E_ACCESS_DENIED, WBEMESS_E_REGISTRATION_TOO_BROAD
+from openwmi.service.events.outlet import Outlet, alternative
 from openwmi.service.faults import provider_fault
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
+    from openwmi.contract.caller import Caller
     from openwmi.contract.provider import EventCoverage
     from openwmi.model.classes import Class
+    from openwmi.model.errors import WbemError
     from openwmi.service.events.exchange import Exchange
+    from openwmi.service.events.plan import EventPlan
     from openwmi.service.events.subscription import Subscription
     from openwmi.service.hosting import HostedProvider
     from openwmi.service.namespaces import Namespace
@@ -128,25 +133,64 @@ class EventProviders:
         """The providers that may raise events in a namespace, at work or not, and what they cover."""
         return {one: tuple(one.provider.events) for one in space.providers.raising()}
 
-    def covered(self, coverages: Iterable[Coverages], event: Class, target: Class) -> bool:
-        """Whether some coverage yields events of a class about every instance of another one."""
+    def covered(
+        self,
+        coverages: Iterable[Coverages],
+        event: Class,
+        target: Class,
+        *,
+        pins: Collection[str] = (),
+    ) -> bool:
+        """Whether some coverage yields events of a class about every instance of another one that a query wants. pins:
+        the properties that it has pinned."""
         return any(
-            one.target is not None and target.inherits_from(one.target) and event.inherits_from(one.event)
+            one.target is not None
+            and target.inherits_from(one.target)
+            and event.inherits_from(one.event)
+            and (not one.pinned or alternative(one, pins) is not None)
             for some in coverages
             for one in some
         )
+
+    def check(self, space: Namespace, plan: EventPlan, caller: Caller) -> None:
+        """REGISTRATION_TOO_BROAD for a query whose provider has to be told more (E-61); ACCESS_DENIED for a caller that
+        a provider does not let listen (F-27). Who asks for events of all kinds is told of the others."""
+        for hosted, coverages in self.raising(space).items():
+            for one in coverages:
+                if not self._is_meant(plan, one) or not self._yields(space, plan, one):
+                    continue
+                if one.pinned and alternative(one, plan.pins) is None:
+                    raise _too_broad(one, plan)
+                if not _lets(hosted, one, caller):
+                    raise error(
+                        WBEM_E_ACCESS_DENIED,
+                        f"{caller.name} may not subscribe to {one.event} of provider {hosted.name}",
+                        parameter=plan.query.select.text,
+                    )
 
     def covered_now(self, space: Namespace, event: Class, target: Class) -> bool:
         """The same, of providers that are at work."""
         runs = (run for run in self._runs.values() if run.space is space and run.in_force)
         return self.covered((run.coverages for run in runs), event, target)
 
-    def _needed(self, subscription: Subscription, coverages: Coverages) -> Coverages:
-        """The coverages that can yield something that a subscription wants."""
-        return tuple(one for one in coverages if self._yields(subscription, one))
+    def _is_meant(self, plan: EventPlan, coverage: EventCoverage) -> bool:
+        """Whether a query says what it is about, and not just some base class of all events."""
+        return bool(plan.query.targets) or plan.query.class_.inherits_from(coverage.event)
 
-    def _yields(self, subscription: Subscription, coverage: EventCoverage) -> bool:
-        schema = subscription.space.schema
+    def _needed(self, subscription: Subscription, hosted: HostedProvider, coverages: Coverages) -> Coverages:
+        """The coverages that a provider has to raise for a subscription."""
+        plan, caller = subscription.plan, subscription.caller
+        return tuple(
+            one
+            for one in coverages
+            if self._yields(subscription.space, plan, one)
+            and (not one.pinned or alternative(one, plan.pins) is not None)
+            and _lets(hosted, one, caller)
+        )
+
+    def _yields(self, space: Namespace, plan: EventPlan, coverage: EventCoverage) -> bool:
+        """Whether a coverage can yield something that a query wants."""
+        schema = space.schema
         key = (schema.version, coverage.event)
         names = self._below.get(key)
         if names is None:
@@ -155,7 +199,6 @@ class EventProviders:
             known = schema.find_class(coverage.event)
             classes = () if known is None else (known, *schema.subclasses(known.name))
             names = self._below[key] = frozenset(one.name.lower() for one in classes)
-        plan = subscription.plan
         if names.isdisjoint(plan.steps):
             return False
         targets = plan.query.targets
@@ -173,7 +216,7 @@ class EventProviders:
         space = subscription.space
         waited: list[object] = []
         for hosted, coverages in self.raising(space).items():
-            needed = self._needed(subscription, coverages)
+            needed = self._needed(subscription, hosted, coverages)
             if not needed:
                 continue
             key = (space.path.lower(), hosted.name.lower())
@@ -208,8 +251,26 @@ class EventProviders:
         dependants = dict(run.outlet.subscriptions)
         run.stop()
         for subscription, needed in dependants.items():
-            if subscription.plan.query.within is not None and all(one.target for one in needed):
+            polls = all(one.target and not one.pinned for one in needed)
+            if subscription.plan.query.within is not None and polls:
                 self.exchange.poll_instead(subscription)
                 subscription.has_baseline(run)
             else:
                 subscription.end(fault)
+
+
+def _lets(hosted: HostedProvider, coverage: EventCoverage, caller: Caller) -> bool:
+    """Whether a provider lets a caller listen."""
+    may_subscribe = hosted.role("may_subscribe")
+    return may_subscribe is None or bool(may_subscribe(coverage, caller))
+
+
+def _too_broad(coverage: EventCoverage, plan: EventPlan) -> WbemError:
+    terms = " or ".join(
+        " and ".join(f"TargetInstance.{name} = '...'" for name in names) for names in coverage.pinned
+    )
+    return error(
+        WBEMESS_E_REGISTRATION_TOO_BROAD,
+        f"{coverage.target} is too large to be watched as a whole: say which, with {terms}",
+        parameter=plan.query.select.text,
+    )
