@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from openwmi import providers
+from openwmi import consumers, providers
 from openwmi.mof import class_declarations
 from openwmi.repository.encoding import packed_class
 from openwmi.repository.prebuilt import FILE, PrebuiltSchema, built
@@ -23,7 +23,8 @@ SYSTEM = Path(FILE).parent.parent / "service" / "system.mof"
 
 
 def compiled() -> dict[str, list[ClassDeclaration]]:
-    """Every shipped class, by part: "system" in every namespace, "cimv2" in root\\cimv2."""
+    """Every shipped class, by part: "system" in every namespace, "cimv2" in root\\cimv2, "subscription" in
+    root\\subscription."""
     families = dict.fromkeys(entry.family for entry in providers.CLASSES.values())
     return {
         "system": list(class_declarations(SYSTEM.read_text("utf-8"), file="system.mof", system=True)),
@@ -32,6 +33,7 @@ def compiled() -> dict[str, list[ClassDeclaration]]:
             for family in families
             for one in class_declarations(providers.load_mof(family), file=f"{family}.mof")
         ],
+        "subscription": list(class_declarations(consumers.load_mof(), file="standard.mof")),
     }
 
 

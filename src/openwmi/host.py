@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from openwmi.service.settings import Settings
 
 DEFAULT_NAMESPACE: Final = "root\\cimv2"
+SUBSCRIPTION_NAMESPACE: Final = "root\\subscription"
 MEMORY: Final = ":memory:"
 STORE: Final = "repository.db"
 # With "1" every service of the process does what connect(subscriptions=True) does.
@@ -85,10 +86,13 @@ class Host:
     def __init__(self, store: str) -> None:
         """`store`: the repository file, or MEMORY for one that ends with the process."""
         schema = PrebuiltSchema()
-        shipped = schema.part("cimv2")
+        shipped = {
+            DEFAULT_NAMESPACE: schema.part("cimv2"),
+            SUBSCRIPTION_NAMESPACE: schema.part("subscription"),
+        }
 
         def sources(path: str) -> Iterable[ClassSource]:
-            return (shipped,) if path == DEFAULT_NAMESPACE else ()
+            return (shipped[path],) if path in shipped else ()
 
         self.providers = Providers(
             _shipped_provider,
@@ -230,11 +234,15 @@ class Host:
 
 
 def _shipped_provider(name: str, namespace: str) -> object | None:
-    if namespace.lower() != DEFAULT_NAMESPACE:
-        return None
-    from openwmi import providers
+    if namespace.lower() == DEFAULT_NAMESPACE:
+        from openwmi import providers
 
-    return providers.provider(name)
+        found = providers.provider(name)
+        if found is not None:
+            return found
+    from openwmi import consumers
+
+    return consumers.provider(name)
 
 
 def _shipped_events(namespace: str) -> Iterable[str]:

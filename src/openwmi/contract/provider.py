@@ -113,6 +113,47 @@ class Request:
             self._report(current, total, message)
 
 
+class Delivery(Request):
+    """Events for a logical consumer, an instance of a class below __EventConsumer (F-29).
+
+    caller: who created the subscription; what is done is done for it, never with the rights of anybody else.
+    publisher: who raised the events, where the binding has MaintainSecurityContext and they came from a program (E-55).
+    late(failure): say that something taken over has failed after all, from any thread; the delivery itself may be over.
+    """
+
+    __slots__ = ("_late", "publisher")
+
+    def __init__(
+        self,
+        class_: Class,
+        *,
+        caller: Caller,
+        publisher: Caller | None = None,
+        late: Callable[[Exception], object] | None = None,
+    ) -> None:
+        super().__init__(class_, (), caller=caller)
+        self.publisher = publisher
+        self._late = late
+
+    def late(self, failure: Exception) -> None:
+        if self._late is not None:
+            self._late(failure)
+
+
+class EventConsumerProvider(Protocol):
+    """Does something with events (F-29). What `consume` raises is the fate of the events it was given: they count as
+    lost, and a __ConsumerFailureEvent says so for each. WBEM_E_RETRY_LATER and SERVER_TOO_BUSY ask for another attempt
+    a little later, in order. A plain function runs on a thread of the provider; one at a time for each consumer.
+
+    batch: an optional number, of the events that one call may get; 1 when it is missing."""
+
+    name: str
+
+    def consume(
+        self, request: Delivery, consumer: Instance, events: Sequence[Instance]
+    ) -> Awaitable[None] | None: ...
+
+
 class EventCoverage(NamedTuple):
     """One kind of event that a provider raises without being polled: a query of its EventQueryList (F-27).
 

@@ -1,0 +1,157 @@
+"""ActiveScriptEventConsumer: Python scripts, where whoever runs the service allows them (model.md E-73).
+
+The engines of Windows are not to be had, and a script in the repository is code that a remote administrator may have
+put there. So nothing runs unless OPENWMI_SCRIPT_ENGINES names the engine `python` in the service's own environment. A
+script is a process of its own, with the rights of who created the consumer; it sees the event as `TargetEvent`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from typing import TYPE_CHECKING, Any, Final
+
+from openwmi.consumers.acting import user_of
+from openwmi.consumers.commandline import Argument, Command, ending, kill, launched
+from openwmi.model.classes import Class
+from openwmi.model.errors import error
+from openwmi.model.instances import Instance
+from openwmi.model.status import (
+    WBEM_E_FAILED,
+    WBEM_E_INVALID_PARAMETER,
+    WBEM_E_NOT_SUPPORTED,
+    WBEM_E_TIMED_OUT,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from openwmi.contract.provider import Delivery
+
+VARIABLE: Final = "OPENWMI_SCRIPT_ENGINES"
+ENGINE: Final = "python"
+# What is kept of a script's complaint.
+COMPLAINT: Final = 2000
+
+# The event is read from standard input, which is empty after that. Only then does the process become somebody else, who
+# may not be allowed to start this interpreter; and only then is the script looked at.
+BOOTSTRAP: Final = """
+import json, sys
+class Object(dict):
+    "An object of WMI: its properties in any case as attributes, NULL is None."
+    def __getattr__(self, name):
+        for key, value in self.items():
+            if key.lower() == name.lower():
+                return value
+        raise AttributeError(name)
+content = json.load(sys.stdin, object_hook=Object)
+if content.user is not None:
+    import os
+    _, uid, gid, groups, _ = content.user
+    os.setgroups(groups)
+    os.setgid(gid)
+    os.setuid(uid)
+if content.file is not None:
+    with open(content.file, "rb") as file:
+        content["script"] = file.read()
+scope = {"__name__": "__main__", "TargetEvent": content["event"]}
+exec(compile(content["script"], content.file or "ScriptText", "exec"), scope)
+"""
+
+
+class ActiveScriptEventConsumer:
+    """Runs a script to its end; a failing one is a failing consumer, as on Windows."""
+
+    name = "ActiveScriptEventConsumer"
+
+    def consume(self, request: Delivery, consumer: Instance, events: Sequence[Instance]) -> None:
+        engine = consumer.raw_("ScriptingEngine")
+        allowed = [one.strip().lower() for one in os.environ.get(VARIABLE, "").split(",")]
+        if engine.lower() != ENGINE or ENGINE not in allowed:
+            raise error(
+                WBEM_E_NOT_SUPPORTED,
+                f"scripting engine {engine!r:.100} does not run here: there is {ENGINE} alone, where {VARIABLE} of the"
+                " service allows it",
+                parameter="ScriptingEngine",
+            )
+        user = user_of(request.caller)
+        command = Command(
+            None, [Argument(((sys.executable, False),))], "/", 0, True, consumer.raw_("KillTimeout") or 0
+        )
+        text, file = script_of(consumer)
+        for event in events:
+            given = json.dumps(
+                {"script": text, "file": file, "user": user, "event": document(event)}
+            ).encode()
+            words = [sys.executable, "-I", "-S", "-c", BOOTSTRAP]
+            process = launched(
+                words, command, user, becomes=True, stdin=subprocess.PIPE, stderr=subprocess.PIPE
+            )
+            _ended(process, given, command)
+
+
+def script_of(consumer: Instance) -> tuple[str | None, str | None]:
+    """The text or the file of a script: exactly one of the two. The file is read by the script's own process, with the
+    rights that it has."""
+    text, file = consumer.raw_("ScriptText"), consumer.raw_("ScriptFileName")
+    if (text is None) == (file is None):
+        raise error(WBEM_E_INVALID_PARAMETER, "exactly one of ScriptText and ScriptFileName says what to run")
+    return text, file
+
+
+def _ended(process: subprocess.Popen[bytes], given: bytes, command: Command) -> None:
+    """Wait for the end of a script; of what it says on the way, the last is kept."""
+    complaint = _Tail(process)
+    assert process.stdin is not None
+    try:
+        with process.stdin:
+            process.stdin.write(given)
+    except BrokenPipeError:
+        pass  # it has ended already, which its code tells
+    try:
+        code = process.wait(command.seconds or None)
+    except subprocess.TimeoutExpired:
+        kill(process, group=True)
+        process.wait()
+        raise error(WBEM_E_TIMED_OUT, f"the script was killed after {command.seconds} s") from None
+    finally:
+        last = complaint.last_line()
+    if code:
+        raise error(WBEM_E_FAILED, f"the script ended with {ending(code)}: {last}")
+
+
+class _Tail:
+    """The end of what a process writes to its standard error, read on a thread."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+        self._end = b""
+        self._thread = threading.Thread(target=self._read, name="openwmi-script", daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        stream: Any = self._process.stderr
+        with stream:
+            while piece := stream.read1(65536):
+                self._end = (self._end + piece)[-COMPLAINT:]
+
+    def last_line(self) -> str:
+        """Waits a little: what the script has started may keep the stream open."""
+        self._thread.join(1.0)
+        return self._end.decode("utf-8", "replace").strip().rpartition("\n")[2]
+
+
+def document(value: Any) -> Any:
+    """A raw value as JSON: objects with their class beside their properties."""
+    if isinstance(value, Instance):
+        names = value.layout_.names
+        content = {name: document(one) for name, one in zip(names, value.values_, strict=False)}
+        return {"__CLASS": value.classname_, "__RELPATH": value.relpath_, **content}
+    if isinstance(value, Class):
+        return {"__CLASS": value.name}
+    if isinstance(value, tuple):
+        return [document(one) for one in value]
+    return value

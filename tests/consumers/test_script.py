@@ -1,0 +1,132 @@
+"""ActiveScriptEventConsumer: refused unless the service's own environment allows Python; then real processes."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from pathlib import Path
+
+import pytest
+from tests.consumers.conftest import Event, Told
+from tests.consumers.test_logfile import Mapped
+
+from openwmi.consumers.script import VARIABLE, ActiveScriptEventConsumer
+from openwmi.contract.caller import Caller
+from openwmi.model.errors import WbemError
+from openwmi.model.status import (
+    WBEM_E_ACCESS_DENIED,
+    WBEM_E_FAILED,
+    WBEM_E_INVALID_PARAMETER,
+    WBEM_E_NOT_SUPPORTED,
+    WBEM_E_TIMED_OUT,
+)
+
+
+@pytest.fixture
+def allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, "lua, Python")
+
+
+@pytest.mark.req("E-73")
+@pytest.mark.parametrize("engine", ["VBScript", "JScript", "python"])
+def test_nothing_runs_unless_it_is_allowed(
+    tell: Told, event: Event, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str
+) -> None:
+    monkeypatch.delenv(VARIABLE, raising=False)
+    script = f"open({str(tmp_path / 'ran')!r}, 'w')"
+    with pytest.raises(WbemError) as failed:
+        tell(ActiveScriptEventConsumer(), event(), ScriptingEngine=engine, ScriptText=script)
+    assert failed.value.code == WBEM_E_NOT_SUPPORTED
+    assert VARIABLE in failed.value.message
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.req("E-73")
+def test_other_engines_do_not_run_even_then(tell: Told, event: Event, allowed: None) -> None:
+    with pytest.raises(WbemError) as failed:
+        tell(ActiveScriptEventConsumer(), event(), ScriptingEngine="VBScript", ScriptText="MsgBox 1")
+    assert failed.value.code == WBEM_E_NOT_SUPPORTED
+
+
+@pytest.mark.slow
+@pytest.mark.req("E-73")
+@pytest.mark.parametrize("from_file", [False, True])
+def test_a_script_sees_the_event(
+    tell: Told, event: Event, part: Event, allowed: None, tmp_path: Path, from_file: bool
+) -> None:
+    script = (
+        f"with open({str(tmp_path / 'out')!r}, 'w') as out:\n"
+        "    print(TargetEvent.text, TargetEvent.Numbers, TargetEvent.One.Drive, TargetEvent['__CLASS'],"
+        " TargetEvent.Empty, file=out)\n"
+    )
+    (tmp_path / "script.py").write_text(script)
+    how = {"ScriptFileName": str(tmp_path / "script.py")} if from_file else {"ScriptText": script}
+    one = event(Text="é", Numbers=[1, 2], One=part(Id=1, Drive="C:"))
+    tell(ActiveScriptEventConsumer(), one, ScriptingEngine="Python", **how)
+    assert (tmp_path / "out").read_text() == "é [1, 2] C: Rang None\n"
+
+
+@pytest.mark.slow
+@pytest.mark.req("E-73", "E-57")
+def test_a_script_that_fails_is_a_failure(tell: Told, event: Event, allowed: None) -> None:
+    for script, says in [
+        ("raise ValueError('no disk')", "ValueError: no disk"),
+        ("import sys; sys.stderr.write('x' * 100_000 + '\\nlast'); sys.exit(3)", "exit code 3: last"),
+        ("this is no Python", "SyntaxError"),
+        ("import os; os.kill(os.getpid(), 9)", "SIGKILL"),
+    ]:
+        with pytest.raises(WbemError, match=says) as failed:
+            tell(ActiveScriptEventConsumer(), event(), ScriptingEngine="python", ScriptText=script)
+        assert failed.value.code == WBEM_E_FAILED
+
+
+@pytest.mark.slow
+@pytest.mark.req("E-73")
+def test_a_script_that_takes_too_long_is_killed(tell: Told, event: Event, allowed: None) -> None:
+    script = "import subprocess; subprocess.run(['sleep', '1000'])"
+    with pytest.raises(WbemError) as failed:
+        tell(ActiveScriptEventConsumer(), event(), ScriptingEngine="python", ScriptText=script, KillTimeout=1)
+    assert failed.value.code == WBEM_E_TIMED_OUT
+
+
+@pytest.mark.req("E-73")
+@pytest.mark.parametrize("values", [{}, {"ScriptText": "pass", "ScriptFileName": "/x"}])
+def test_exactly_one_of_text_and_file(
+    tell: Told, event: Event, allowed: None, values: dict[str, str]
+) -> None:
+    with pytest.raises(WbemError) as failed:
+        tell(ActiveScriptEventConsumer(), event(), ScriptingEngine="python", **values)
+    assert failed.value.code == WBEM_E_INVALID_PARAMETER
+
+
+def test_an_account_that_stands_for_nobody_runs_nothing(tell: Told, event: Event, allowed: None) -> None:
+    stranger = Caller("S-1-5-32-544", "Administrators", remote=True)
+    with pytest.raises(WbemError) as failed:
+        tell(
+            ActiveScriptEventConsumer(), event(), caller=stranger, ScriptingEngine="python", ScriptText="pass"
+        )
+    assert failed.value.code == WBEM_E_ACCESS_DENIED
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes somebody else")
+def test_a_script_runs_as_who_created_it_and_so_is_its_file_read(
+    tell: Told, event: Event, allowed: None, tmp_path: Path
+) -> None:
+    creator = Mapped("S-1-5-21-1-2-3-1000", "alice", remote=True)
+    (tmp_path / "secret").write_text("secret")
+    (tmp_path / "secret").chmod(0o600)
+    provider = ActiveScriptEventConsumer()
+    uid = pwd.getpwnam("nobody").pw_uid
+    script = f"import os, sys; sys.exit(f'{{os.getuid()}} {{os.getgroups()}}' if os.getuid() == {uid} else 0)"
+    with pytest.raises(WbemError, match=str(uid)):
+        tell(provider, event(), caller=creator, ScriptingEngine="python", ScriptText=script)
+    with pytest.raises(WbemError, match="PermissionError") as failed:
+        tell(
+            provider,
+            event(),
+            caller=creator,
+            ScriptingEngine="python",
+            ScriptFileName=str(tmp_path / "secret"),
+        )
+    assert "secret'" in failed.value.message
