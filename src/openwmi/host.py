@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
     from openwmi.contract.logon import Identity
     from openwmi.model.classes import ClassDeclaration
+    from openwmi.portal import Portal
     from openwmi.service.connection import Connection
     from openwmi.service.core import Service
     from openwmi.service.limits import HostQuotas
     from openwmi.service.oneshot import OneShot
-    from openwmi.service.portal import Portal
     from openwmi.service.schema import ClassSource
     from openwmi.service.settings import Settings
 
@@ -134,9 +134,9 @@ class Host:
     def _running(self) -> Service:
         with self._lock:
             if self._service is None:
+                from openwmi.portal import Portal
                 from openwmi.service.core import Service
                 from openwmi.service.limits import apply
-                from openwmi.service.portal import Portal
 
                 self._portal = Portal()
                 self._service = Service(self._portal.loop, self.namespaces)

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from tests.service.clocked import ClockedLoop, Inline, clocked_service, feed
 
+from openwmi.calls.running import RunningCall
 from openwmi.contract.caller import Caller
 from openwmi.contract.outcome import Outcome, Progress
 from openwmi.model.errors import WbemError
 from openwmi.model.status import WBEM_E_CALL_CANCELLED, WBEM_E_FAILED, WBEM_E_NOT_FOUND
-from openwmi.service.call import RunningCall
 from openwmi.service.feed import Segment
 
 CALLER = Caller("S-1-22-1-0", "tester")
@@ -105,7 +105,7 @@ class RecordingSink:
         """D14: honoured, and without waiting for the callback that asks."""
         before = self.loop.time()
         try:
-            await self.races.service.cancel(self, CALLER, inside=True)
+            await self.races.service.calls.cancel(self, CALLER.sid, inside=True)
         except WbemError as reason:
             assert reason.code == WBEM_E_NOT_FOUND
         assert self.loop.time() == before
@@ -141,7 +141,7 @@ class CallRaces(RuleBasedStateMachine):
             sink = self.sinks[0] if shared and number else RecordingSink(self.loop, self)
             source = Source(self.loop)
             call = RunningCall(
-                self.service,
+                self.service.calls,
                 sink,
                 sink,
                 CALLER.sid,
@@ -149,7 +149,7 @@ class CallRaces(RuleBasedStateMachine):
             )
             segment = Segment(source.rows, threads=Inline(self.loop), blocking=False)  # type: ignore[arg-type]
             call.feed = feed(self.loop, iter([segment]), call)
-            self.service.remember(call)
+            self.service.calls.remember(call)
             self.loop.call_soon(call.advance)
             self.sinks.append(sink)
             self.sources.append(source)
@@ -183,7 +183,7 @@ class CallRaces(RuleBasedStateMachine):
     async def cancel_and_check(self, sink: RecordingSink) -> None:
         started = self.loop.time()
         try:
-            await self.service.cancel(sink, CALLER, inside=False)
+            await self.service.calls.cancel(sink, CALLER.sid, inside=False)
         except WbemError as reason:
             assert reason.code == WBEM_E_NOT_FOUND
             return

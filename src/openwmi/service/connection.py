@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
+from openwmi.calls.running import IN_CALLBACK, RunningCall
+from openwmi.calls.table import identity_of
 from openwmi.contract import flags as f
 from openwmi.contract.context import check_architecture
 from openwmi.contract.operations import (
@@ -19,8 +21,6 @@ from openwmi.model.status import (
     WBEM_E_INVALID_NAMESPACE,
     WBEM_E_INVALID_PARAMETER,
 )
-from openwmi.service.call import IN_CALLBACK, RunningCall
-from openwmi.service.core import identity_of
 from openwmi.service.execute import planned, refused_at_once, segments
 from openwmi.service.execution import Execution
 from openwmi.service.faults import as_fault, failed_outcome
@@ -101,7 +101,7 @@ class Connection:
                 return failed_outcome(as_fault(fault), operation, schema)
             return Outcome(status, execution.text)
 
-        call = RunningCall(self._service, sink, identity_of(sink), self.caller.sid, finish=finish)
+        call = RunningCall(self._service.calls, sink, identity_of(sink), self.caller.sid, finish=finish)
         execution = Execution(
             self._space,
             self.caller,
@@ -110,13 +110,13 @@ class Connection:
             report=call.report if wants_progress else None,
         )
         if isinstance(operation, ExecNotificationQuery):
-            self._service.remember(call, counted=False)
+            self._service.calls.remember(call, counted=False)
             call.under_way = False
             self._subscriptions.add(call)
             self.loop.call_soon(self._subscribe, operation.query, call)
             return call
         call.feed = Feed(self.loop, segments(execution, operation), self._service.planner, call)
-        self._service.remember(call)
+        self._service.calls.remember(call)
         # The first step is taken after this coroutine has returned: start() never does the work it accepts.
         self.loop.call_soon(call.advance)
         return call
@@ -133,7 +133,7 @@ class Connection:
 
     async def cancel(self, sink: object, *, inside: bool = False) -> None:
         """CancelAsyncCall; see contract.services.Services.cancel."""
-        await self._service.cancel(sink, self.caller, inside=inside or IN_CALLBACK.get())
+        await self._service.calls.cancel(sink, self.caller.sid, inside=inside or IN_CALLBACK.get())
 
     async def open(self, namespace: str) -> Connection:
         """OpenNamespace: a path below this namespace; an absolute one or NULL is INVALID_PARAMETER (A38)."""
@@ -165,7 +165,7 @@ class Connection:
 
     async def close(self) -> None:
         """Release the connection: its subscriptions end (B89); other calls end by themselves."""
-        await self._service.end(tuple(self._subscriptions), inside=IN_CALLBACK.get())
+        await self._service.calls.end(tuple(self._subscriptions), inside=IN_CALLBACK.get())
 
     def _check_namespace(self) -> None:
         """A namespace that has been deleted since log-on refuses every call (A14)."""

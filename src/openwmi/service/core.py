@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from openwmi.calls.table import Calls
 from openwmi.model.errors import error
 from openwmi.model.status import (
-    WBEM_E_INVALID_PARAMETER,
     WBEM_E_NOT_AVAILABLE,
-    WBEM_E_NOT_FOUND,
     WBEM_E_QUOTA_VIOLATION,
     WBEM_E_SERVER_TOO_BUSY,
     WBEM_E_SHUTTING_DOWN,
@@ -18,10 +17,9 @@ from openwmi.service.feed import PLANNER
 from openwmi.service.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable
 
     from openwmi.contract.caller import Caller
-    from openwmi.service.call import RunningCall
     from openwmi.service.connection import Connection
     from openwmi.service.events.exchange import Exchange
     from openwmi.service.namespaces import Namespaces
@@ -31,19 +29,13 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 
 
-def identity_of(sink: object) -> object:
-    """What cancel compares by `is`: COM identity for wrappers that have one, else the sink itself (D16)."""
-    return getattr(sink, "identity", None) or sink
-
-
 class Service:
     """One running service on one loop. Everything here runs on that loop."""
 
     __slots__ = (
-        "_by_user",
-        "_calls",
         "_ended",
         "_exchange",
+        "calls",
         "loop",
         "namespaces",
         "ownership",
@@ -62,10 +54,7 @@ class Service:
         self.namespaces = namespaces
         self.settings = settings or Settings()
         self.planner = planner
-        # Operations by sink identity; D13: matched across all Services of one principal. The value holds the identity
-        # object itself alive, so that an id cannot be reused while its call runs.
-        self._calls: dict[int, list[RunningCall]] = {}
-        self._by_user: dict[str, int] = {}
+        self.calls = Calls(loop, self.settings)
         self._ended = False
         self._exchange: Exchange | None = None
         self.ownership: Ownership | None = None
@@ -134,13 +123,13 @@ class Service:
     @property
     def running(self) -> int:
         """Operations that have not been released yet."""
-        return sum(self._by_user.values())
+        return self.calls.running
 
     def check_room(self, caller: Caller) -> None:
         """Refuse a call past the limits: SERVER_TOO_BUSY for all, QUOTA_VIOLATION for one user (H2)."""
         if self._ended:
             raise error(WBEM_E_SHUTTING_DOWN, "the service is shutting down")
-        if self._by_user.get(caller.sid, 0) >= self.settings.max_calls_per_user:
+        if self.calls.of_user(caller.sid) >= self.settings.max_calls_per_user:
             raise error(
                 WBEM_E_QUOTA_VIOLATION,
                 f"{caller.name} has {self.settings.max_calls_per_user} calls running, the limit",
@@ -148,67 +137,9 @@ class Service:
         if self.running >= self.settings.max_calls:
             raise error(WBEM_E_SERVER_TOO_BUSY, f"{self.settings.max_calls} calls are running, the limit")
 
-    def remember(self, call: RunningCall, *, counted: bool = True) -> None:
-        """Put a call into the table; subscriptions do not count as calls."""
-        call.counted = counted
-        self._calls.setdefault(id(call.identity), []).append(call)
-        if not counted:
-            return
-        self._by_user[call.principal] = self._by_user.get(call.principal, 0) + 1
-
-    def forget(self, call: RunningCall) -> None:
-        """Take a call out of the table; a second time does nothing."""
-        calls = self._calls.get(id(call.identity))
-        if calls is None or call not in calls:
-            return
-        calls.remove(call)
-        if not calls:
-            del self._calls[id(call.identity)]
-        if not call.counted:
-            return
-        left = self._by_user[call.principal] - 1
-        if left:
-            self._by_user[call.principal] = left
-        else:
-            del self._by_user[call.principal]
-
-    async def cancel(self, sink: object, caller: Caller, *, inside: bool) -> None:
-        """CancelAsyncCall for one principal: see contract.services.Services.cancel."""
-        if sink is None:
-            raise error(WBEM_E_INVALID_PARAMETER, "CancelAsyncCall: the sink is NULL", parameter="pSink")
-        found = [
-            call
-            for call in self._calls.get(id(identity_of(sink)), ())
-            if call.principal == caller.sid and call.machine.pending
-        ]
-        if not found:
-            raise error(WBEM_E_NOT_FOUND, "CancelAsyncCall: no call of this sink is running")
-        await self.end(found, inside=inside)
-
-    async def end(self, calls: Collection[RunningCall], *, inside: bool = False) -> None:
-        """Cancel calls, all before the first of their sinks hears of it."""
-        for call in calls:
-            call.decide()
-        for call in calls:
-            call.advance()
-        if not inside:
-            await self.settled(calls)
-
-    async def settled(self, calls: Iterable[RunningCall]) -> None:
-        """Wait until these calls have released their sinks, but no longer than the setting allows (D4, D7)."""
-        waiting = [asyncio.ensure_future(_released(call)) for call in calls if not call.done]
-        if waiting:
-            _, late = await asyncio.wait(waiting, timeout=self.settings.cancel_wait)
-            for task in late:
-                task.cancel()
-
     async def shut_down(self) -> None:
         """Refuse new calls, cancel the running ones, wait a bounded time for their sinks."""
         self._ended = True
         if self.ownership is not None:
             self.ownership.release()
-        await self.end([call for group in self._calls.values() for call in group])
-
-
-async def _released(call: RunningCall) -> None:
-    await call
+        await self.calls.end_all()

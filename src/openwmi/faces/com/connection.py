@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
 
     from openwmi.contract.services import Services
-    from openwmi.service.portal import Portal
+    from openwmi.portal import Portal
 
 T = TypeVar("T")
 

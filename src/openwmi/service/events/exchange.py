@@ -18,10 +18,10 @@ from openwmi.wql.events import pinned
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from openwmi.calls.running import RunningCall
     from openwmi.contract.caller import Caller
     from openwmi.model.classes import Class
     from openwmi.model.instances import Instance
-    from openwmi.service.call import RunningCall
     from openwmi.service.core import Service
     from openwmi.service.events.timers import Timers
     from openwmi.service.namespaces import Namespace

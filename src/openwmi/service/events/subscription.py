@@ -11,9 +11,9 @@ from openwmi.model.status import WBEM_E_QUEUE_OVERFLOW
 from openwmi.service.events.grouping import Grouper
 
 if TYPE_CHECKING:
+    from openwmi.calls.running import RunningCall
     from openwmi.contract.caller import Caller
     from openwmi.model.errors import WbemError
-    from openwmi.service.call import RunningCall
     from openwmi.service.events.exchange import Exchange
     from openwmi.service.events.plan import Event, EventPlan
     from openwmi.service.namespaces import Namespace

@@ -14,9 +14,9 @@ from openwmi.model.status import failed
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
+    from openwmi.calls.table import Calls
     from openwmi.contract.services import Sink
     from openwmi.model.batches import Batch
-    from openwmi.service.core import Service
 
 # Set while a sink's coroutine runs: CancelAsyncCall from inside a callback must not wait for that callback (D14).
 IN_CALLBACK: Final[ContextVar[bool]] = ContextVar("openwmi_in_callback", default=False)
@@ -31,7 +31,7 @@ class Source(Protocol):
 
 
 class RunningCall:
-    """A call of the embedded service; lives on the service's loop. Implements contract.services.Call."""
+    """A call; lives on the loop of its table. Implements contract.services.Call."""
 
     __slots__ = (
         "__weakref__",
@@ -40,8 +40,8 @@ class RunningCall:
         "_done",
         "_loop",
         "_progress",
-        "_service",
         "_sink",
+        "_table",
         "_timer",
         "_waiting",
         "counted",
@@ -55,15 +55,15 @@ class RunningCall:
 
     def __init__(
         self,
-        service: Service,
+        table: Calls,
         sink: Sink,
         identity: object,
         principal: str,
         *,
         finish: Callable[[BaseException | None, int], Outcome],
     ) -> None:
-        self._service = service
-        self._loop = service.loop
+        self._table = table
+        self._loop = table.loop
         self._sink: Sink | None = sink
         self.identity = identity
         self.principal = principal
@@ -94,7 +94,7 @@ class RunningCall:
         if self.decide():
             self.advance()
             if not self.machine.closed and not IN_CALLBACK.get():
-                await self._service.settled((self,))
+                await self._table.settled((self,))
 
     def decide(self) -> bool:
         """Decide that the call ends as cancelled; False when its end is decided already. A callback that has not begun
@@ -218,7 +218,7 @@ class RunningCall:
             self.machine.returned(failed=_failure(answer))
             return
         if self.machine.timed:
-            self._timer = self._loop.call_later(self._service.settings.sink_patience, self._on_expired)
+            self._timer = self._loop.call_later(self._table.patience.sink_patience, self._on_expired)
         answer.add_done_callback(self._on_returned)
 
     def _eventual(self, answer: Any) -> asyncio.Future[object]:
@@ -244,14 +244,14 @@ class RunningCall:
         self._timer = None
         self.decide()
         self.machine.expired()
-        self._service.forget(self)
+        self._table.forget(self)
         self.advance()
 
     def _release(self) -> None:
         """The end: the sink is let go, the call leaves the service's table, whoever waits is told."""
         sink, self._sink = self._sink, None
         self._stop_source()
-        self._service.forget(self)
+        self._table.forget(self)
         released = getattr(sink, "on_released", None)
         if released is not None:
             try:
