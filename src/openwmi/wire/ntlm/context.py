@@ -36,7 +36,7 @@ class NtlmContext:
             raise LocalProtocolError("the NTLM handshake is not over")
         return self._session
 
-    def token_size(self) -> int:
+    def token_size(self, *, seal: bool) -> int:
         return SIGNATURE_SIZE
 
     def wrap(

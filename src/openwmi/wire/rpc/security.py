@@ -37,8 +37,8 @@ class SecurityContext(Protocol):
         """Take the peer's token (b"" to begin) and give ours (b"" for none). Raises AuthenticationFailed."""
         ...
 
-    def token_size(self) -> int:
-        """Bytes of a message's token; the same for every message."""
+    def token_size(self, *, seal: bool) -> int:
+        """Bytes of the token of a sealed, or of a signed message; the same for every message."""
         ...
 
     def wrap(
@@ -75,22 +75,26 @@ class Security:
         """Whether PDUs of calls carry a token; at CONNECT the handshake is all there is."""
         return self.level > AuthLevel.CONNECT
 
+    @property
+    def seals(self) -> bool:
+        return self.level >= AuthLevel.PRIVACY
+
     def verifier(self, token: bytes) -> Verifier:
         return Verifier(self.context.auth_type, self.level, self.context_id, token)
 
     def overhead(self) -> int:
-        return TRAILER_SIZE + self.context.token_size() if self.signs else 0
+        return TRAILER_SIZE + self.context.token_size(seal=self.seals) if self.signs else 0
 
     def protect(self, pdu: CallPdu, flags: int, call_id: int, stub: bytes, hint: int) -> bytes:
         """A whole fragment around a stub: head, stub, pad, trailer, token."""
         if not self.context.complete or self.failed:
             raise LocalProtocolError(f"security context {self.context_id} is not established")
-        size = self.context.token_size()
+        seal = self.seals
+        size = self.context.token_size(seal=seal)
         pad = -len(stub) % _PAD_TO
         length = pdu.head_size + len(stub) + pad + TRAILER_SIZE + size
         head = pdu.head(flags, length, size, call_id, hint)
         end = trailer(self.context.auth_type, self.level, pad, self.context_id)
-        seal = self.level >= AuthLevel.PRIVACY
         stub, token = self.context.wrap(
             head, stub + bytes(pad) if pad else stub, end, seal=seal, sign_head=self.sign_head
         )
@@ -115,7 +119,7 @@ class Security:
             data[stub_start:end],
             data[end : end + TRAILER_SIZE],
             verifier.token,
-            sealed=self.level >= AuthLevel.PRIVACY,
+            sealed=self.seals,
             sign_head=self.sign_head,
         )
         return stub[: len(stub) - verifier.pad] if verifier.pad else stub

@@ -24,6 +24,11 @@ class SpnegoInitiator(Negotiated):
         self._listed = mechanism_list(self._names)
         self._name: bytes | None = None
 
+    @property
+    def _changed(self) -> bool:
+        """Whether the server chose another mechanism than our first; by another of its names is not another one."""
+        return self.chosen is not self._offers[self._names[0]]
+
     def step(self, token: bytes) -> bytes:
         if self._done:
             raise LocalProtocolError("the negotiation is over", "RFC 4178")
@@ -54,8 +59,8 @@ class SpnegoInitiator(Negotiated):
             self._name = theirs.mechanism or self._names[0]
             if self._name not in self._offers:
                 raise PeerMisbehaved("the server chose what was not offered", "RFC 4178 5")
-            if self._name != self._names[0]:
-                self._chosen = self._offers[self._name]
+            self._chosen = self._offers[self._name]
+            if self._changed:
                 return self._chosen.step(b"") if theirs.token is None else self._moved_on(theirs.token)
         elif theirs.mechanism not in (None, self._name):
             raise PeerMisbehaved("the server changed its choice", "RFC 4178 5")
@@ -69,6 +74,6 @@ class SpnegoInitiator(Negotiated):
     def _finish(self) -> None:
         if not self.chosen.complete:
             raise PeerMisbehaved("accepted before the mechanism is done", "RFC 4178 4.2.2")
-        if self._name != self._names[0] and not self._mic_seen:
+        if self._changed and not self._mic_seen:
             raise AuthenticationFailed("the choice of the mechanism is not signed", "RFC 4178 5")
         self._done = True

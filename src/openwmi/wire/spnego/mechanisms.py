@@ -66,8 +66,8 @@ class Negotiated:
     def identity(self) -> Any:
         return self.chosen.identity if self._done else None
 
-    def token_size(self) -> int:
-        return self.chosen.token_size()
+    def token_size(self, *, seal: bool) -> int:
+        return self.chosen.token_size(seal=seal)
 
     def wrap(
         self, head: bytes, stub: bytes, end: bytes, *, seal: bool, sign_head: bool

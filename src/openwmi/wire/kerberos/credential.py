@@ -1,0 +1,117 @@
+"""Who logs on with Kerberos and by what: password, cache or keytab; and the keys that a service is known by.
+
+Everything goes through the library's credential stores, so that nothing is read from or written to the environment.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from typing import TYPE_CHECKING, Any, Final
+
+from openwmi.wire.errors import LocalProtocolError
+from openwmi.wire.kerberos.library import library, no_ticket, principal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# A ticket that ends sooner is replaced before a handshake begins with it.
+_FRESH_SECONDS: Final = 60
+
+
+class Credential:
+    """A user's way to tickets; used for any number of handshakes, which share its tickets. Prints without secrets."""
+
+    __slots__ = ("_acquire", "_held", "user")
+
+    def __init__(self, user: str | None, acquire: Callable[[], Any]) -> None:
+        self.user = user
+        self._acquire = acquire
+        self._held: Any = None
+
+    def __repr__(self) -> str:
+        return f"Credential({self.user!r})"
+
+    @classmethod
+    def password(cls, user: str, password: str) -> Credential:
+        """user: `name@REALM`, or a name of the default realm."""
+
+        def acquire() -> Any:
+            raw, secret = library().raw, password.encode()
+            return raw.acquire_cred_with_password(principal(user), secret, mechs=_kerberos()).creds
+
+        return cls(user, acquire)
+
+    @classmethod
+    def ccache(cls, cache: str | None = None, user: str | None = None) -> Credential:
+        """Tickets from a cache (`FILE:/tmp/krb5cc_0`; a bare path is a file), None for the user's own."""
+        return cls(user, lambda: _stored(user, {} if cache is None else {"ccache": cache}))
+
+    @classmethod
+    def keytab(cls, user: str, path: str) -> Credential:
+        """Long-term keys from a file. Tickets stay in this process's memory, one cache for a user and a file."""
+        _must_exist(path)
+        name = hashlib.sha256(f"{user}\0{path}".encode()).hexdigest()[:32]
+        return cls(user, lambda: _stored(user, {"client_keytab": path, "ccache": f"MEMORY:openwmi-{name}"}))
+
+    def acquired(self) -> Any:
+        """The library's credential, renewed when it is about to end. May ask the KDC; raises NoTicket."""
+        gssapi = library()
+        try:
+            if self._held is None or self._held.lifetime < _FRESH_SECONDS:
+                self._held = gssapi.Credentials(self._acquire())
+        except gssapi.exceptions.ExpiredCredentialsError:
+            self._held = gssapi.Credentials(self._acquire())
+        except gssapi.exceptions.GSSError as error:
+            raise no_ticket(error, self.user or "the user's ticket cache") from None
+        return self._held
+
+
+class ServiceKeys:
+    """The keytab that a server is known by; read once, used for every handshake.
+
+    service: accept tickets for this principal alone (`host/name@REALM`); else for any that the keytab has a key of.
+    """
+
+    __slots__ = ("_held",)
+
+    def __init__(self, keytab: str, service: str | None = None) -> None:
+        gssapi = library()
+        _must_exist(keytab)
+        # A replayed AP-REQ gains nothing here: the third leg proves that the client can read our answer. So no cache
+        # of replays is kept, which would be a file written and synced at every handshake.
+        store = {"keytab": keytab, "rcache": "none:"}
+        name = principal(service) if service is not None else None
+        try:
+            self._held = gssapi.Credentials(name=name, usage="accept", store=store, mechs=_kerberos())
+        except gssapi.exceptions.GSSError as error:
+            raise no_ticket(error, f"keytab {keytab}") from None
+
+    @property
+    def held(self) -> Any:
+        """The library's credential."""
+        return self._held
+
+
+def _kerberos() -> list[Any]:
+    return [library().MechType.kerberos]
+
+
+def _stored(user: str | None, store: dict[str, str]) -> Any:
+    name = None if user is None else principal(user)
+    return (
+        library()
+        .raw.acquire_cred_from(
+            {key.encode(): value.encode() for key, value in store.items()} or None,
+            name,
+            mechs=_kerberos(),
+            usage="initiate",
+        )
+        .creds
+    )
+
+
+def _must_exist(path: str) -> None:
+    """The library would take a missing file for one without the right keys."""
+    if not os.access(path, os.R_OK):
+        raise LocalProtocolError(f"keytab {path}: no such file, or not readable")
