@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from openwmi.model.cimtypes import ARRAY, CimType
 from openwmi.model.instances import Instance
 from openwmi.repository.encoding import (
     packed,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from openwmi.model.classes import Class, ClassDeclaration
+    from openwmi.model.layouts import Layout
 
     FindClass = Callable[[str], Class | None]
 
@@ -60,11 +62,12 @@ class Repository:
     """One store's content; usable from any thread."""
 
     def __init__(self, path: str) -> None:
-        self.store = Store(path)
+        self.store = Store(path, rolled_back=self.forget)
         self._namespaces: dict[str, int] = {}
         self._shapes: dict[int, tuple[str, ...]] = {}
         self._shape_ids: dict[tuple[str, ...], int] = {}
-        self._rollbacks = 0
+        # The layout that reads a shape as it is stored: same properties, none of them composed.
+        self._plain: dict[int, Layout] = {}
 
     # Namespaces
 
@@ -102,8 +105,6 @@ class Repository:
 
     def _namespace(self, path: str, *, make: bool = False) -> int:
         """The number of a namespace; kept under the spelling that was asked, too."""
-        if self._rollbacks != self.store.rollbacks:
-            self._unlearn()
         found = self._namespaces.get(path)
         if found is None:
             row = self.store.row("SELECT id FROM namespace WHERE folded = ?", (path.lower(),))
@@ -182,33 +183,37 @@ class Repository:
         )
         with self.store.writing() as connection:
             row = (class_key, self._shape_id(connection, layout.names), *stored)
-            old = connection.execute(
-                "SELECT id, shape, body FROM instance WHERE namespace = ? AND root = ? AND ident = ?",
-                (number, root, ident),
-            ).fetchone()
-            before = None
-            if old is None:
-                cursor = connection.execute(
-                    "INSERT INTO instance (namespace, root, ident, class, shape, body, defaults, extras)"
-                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                    (number, root, ident, *row),
-                )
-                key = cursor.lastrowid
-            else:
-                key = old[0]
-                connection.execute(
-                    "UPDATE instance SET class = ?, shape = ?, body = ?, defaults = ?, extras = ? WHERE id = ?",
-                    (*row, key),
-                )
-                connection.execute("DELETE FROM value WHERE instance = ?", (key,))
-                before = dumped([layout.class_name, list(self._names(old[1])), loaded(old[2])])
+            made = connection.execute(
+                "INSERT INTO instance (namespace, root, ident, class, shape, body, defaults, extras)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (namespace, root, ident) DO NOTHING",
+                (number, root, ident, *row),
+            )
+            new = made.rowcount == 1
+            key, before = made.lastrowid, None
+            if not new:
+                key, shape, body = self._replaced(connection, (number, root, ident), row)
+                before = dumped([layout.class_name, list(self._names(shape)), loaded(body)])
             for name, value in indexed.items():
                 connection.execute(
                     "INSERT INTO value VALUES (?, ?, ?, ?, ?)",
                     (number, class_key, name.lower(), folded(value), key),
                 )
-            kind = "instance+" if old is None else "instance~"
+            kind = "instance+" if new else "instance~"
             _log(connection, namespace, kind, layout.class_name, f"{root}|{ident}", before)
+
+    def _replaced(
+        self, connection: sqlite3.Connection, place: tuple[int, str, str], row: tuple[Any, ...]
+    ) -> tuple[int, int, str]:
+        """Put a row in the place of the one with this key; its number, and the shape and body of what was there."""
+        key, shape, body = connection.execute(
+            "SELECT id, shape, body FROM instance WHERE namespace = ? AND root = ? AND ident = ?", place
+        ).fetchone()
+        connection.execute(
+            "UPDATE instance SET class = ?, shape = ?, body = ?, defaults = ?, extras = ? WHERE id = ?",
+            (*row, key),
+        )
+        connection.execute("DELETE FROM value WHERE instance = ?", (key,))
+        return key, shape, body
 
     def delete_instance(self, namespace: str, class_name: str, *, root: str, ident: str) -> bool:
         """Remove an instance; False when there was none."""
@@ -237,13 +242,21 @@ class Repository:
         self, namespace: str, class_: Class, find: FindClass, *, root: str, ident: str
     ) -> Instance | None:
         """The instance of exactly this class with this key, or None."""
+        number = self._namespaces.get(namespace)
         row = self.store.row(
-            "SELECT class, shape, body, defaults, extras FROM instance WHERE namespace = ? AND root = ? AND ident = ?",
-            (self._namespace(namespace), root, ident),
+            "SELECT shape, body, defaults, extras FROM instance"
+            " WHERE namespace = ? AND root = ? AND ident = ? AND class = ?",
+            (self._namespace(namespace) if number is None else number, root, ident, class_.name.lower()),
         )
-        if row is None or row[0] != class_.name.lower():
+        if row is None:
             return None
-        return self._instance(class_, find, row[1], row[2], row[3], row[4])
+        shape, body, defaults, extras = row
+        layout = class_.layout
+        if (
+            extras is None and self._plain.get(shape) is layout
+        ):  # what nearly every look-up finds, without a call
+            return Instance(layout, tuple(loaded(body)), int(defaults, 16) if defaults else 0)
+        return self._instance(class_, find, shape, body, defaults, extras)
 
     def instances(
         self,
@@ -309,14 +322,18 @@ class Repository:
     def _instance(
         self, class_: Class, find: FindClass, shape: int, body: str, defaults: str | None, extras: str | None
     ) -> Instance:
+        layout = class_.layout
+        mask = int(defaults, 16) if defaults else 0
+        if extras is None and self._plain.get(shape) is layout:
+            return Instance(layout, tuple(loaded(body)), mask)
         raw = loaded(body)
         if not _COMPOSED.isdisjoint(map(type, raw)):
             raw = [value if type(value) in _SIMPLE else unpacked(value, find) for value in raw]
-        layout = class_.layout
-        names = self._shapes.get(shape) or self._names(shape)
-        mask = int(defaults, 16) if defaults else 0
+        names = self._names(shape)
         more = unpacked_extras(loaded(extras)) if extras else None
         if names == layout.names:
+            if not any(code & ARRAY or code == CimType.OBJECT for code in layout.types):
+                self._plain[shape] = layout
             return Instance(layout, tuple(raw), mask, more)
         return Instance(layout, *_reshaped(class_, names, raw, mask), more)
 
@@ -324,8 +341,6 @@ class Repository:
 
     def _shape_id(self, connection: sqlite3.Connection, names: tuple[str, ...]) -> int:
         """The number of a shape."""
-        if self._rollbacks != self.store.rollbacks:
-            self._unlearn()
         found = self._shape_ids.get(names)
         if found is None:
             text = dumped(list(names))
@@ -335,17 +350,13 @@ class Repository:
             found = self._shape_ids[names] = int(row[0])
         return found
 
-    def _unlearn(self) -> None:
-        """Forget the numbers learnt in a transaction that came to nothing."""
-        if self._rollbacks != self.store.rollbacks:
-            self._rollbacks = self.store.rollbacks
-            self.forget()
-
     def forget(self) -> None:
-        """Forget the numbers of namespaces and shapes: the store may have been replaced by a backup."""
+        """Forget the numbers of namespaces and shapes: they were learnt in a transaction that came to nothing, or the
+        store may have been replaced by a backup."""
         self._namespaces.clear()
         self._shape_ids.clear()
         self._shapes.clear()
+        self._plain.clear()
 
     def _names(self, shape: int) -> tuple[str, ...]:
         found = self._shapes.get(shape)

@@ -29,7 +29,7 @@ from openwmi.model.status import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from types import TracebackType
 
 FORMAT: Final = 1
@@ -136,14 +136,17 @@ class _Transaction:
 
 
 class Store:
-    """One store; usable from any thread. `path` is a file, or ":memory:" for one that ends with the process."""
+    """One store; usable from any thread. `path` is a file, or ":memory:" for one that ends with the process.
 
-    def __init__(self, path: str) -> None:
+    rolled_back(): called after a transaction has come to nothing, with all that was learnt in it.
+    """
+
+    def __init__(self, path: str, *, rolled_back: Callable[[], object] = lambda: None) -> None:
         self.path = path
         self._local = threading.local()
         self._writing = threading.RLock()
         self._depth = 0
-        self.rollbacks = 0  # what was cached from within a transaction is good while this stays the same
+        self._rolled_back = rolled_back
         self._all: list[sqlite3.Connection] = []
         self._memory: sqlite3.Connection | None = None
         if path == MEMORY:
@@ -209,9 +212,9 @@ class Store:
 
     def roll_back(self, connection: sqlite3.Connection) -> None:
         """End a transaction without a trace; SQLite has ended it by itself after some errors."""
-        self.rollbacks += 1
         if connection.in_transaction:
             connection.execute("ROLLBACK")
+        self._rolled_back()
 
     def close(self) -> None:
         """Close every connection; threads that still read get an error."""
