@@ -5,6 +5,7 @@ The grammar is small and has no white space, so it is read by hand, once from le
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from openwmi.model.cimtypes import CimType
@@ -24,6 +25,8 @@ _LOW: Final = -(2**31)
 _HIGH: Final = 2**32 - 1
 _MAX_DIGITS: Final = 20
 _ESCAPABLE: Final = "\\\"'"
+_WORD: Final = re.compile(r"[A-Za-z0-9_\x80-\U0010ffff]*")
+_BEYOND_NAMESPACE: Final = re.compile(r"[:.=\"']")
 
 
 class ObjectPath(NamedTuple):
@@ -126,9 +129,8 @@ def _namespace(text: str, position: int, has_server: bool) -> tuple[str | None, 
     r"""The namespace, and where the class begins; None for a path that ends with its namespace (A-161, A-163)."""
     if not has_server and text[:1] in _SLASHES and text:
         position = 1  # `/root/cimv2:C` is taken too (A-177)
-    end = position
-    while end < len(text) and text[end] not in ":.=\"'":
-        end += 1
+    stop = _BEYOND_NAMESPACE.search(text, position)
+    end = stop.start() if stop is not None else len(text)
     if end < len(text) and text[end] == ":":
         return _checked_namespace(text, position, end), end + 1
     bare = text[position:end]
@@ -150,11 +152,9 @@ def _checked_namespace(text: str, start: int, end: int) -> str:
 
 
 def _word_end(text: str, position: int) -> int:
-    while position < len(text) and (
-        text[position].isalnum() or text[position] == "_" or text[position] > "\x7f"
-    ):
-        position += 1
-    return position
+    found = _WORD.match(text, position)
+    assert found is not None  # it may be empty
+    return found.end()
 
 
 def _keys(text: str, position: int) -> tuple[Key, ...]:
@@ -204,6 +204,10 @@ def _value(text: str, position: int) -> tuple[int | str | bool, int]:
 
 
 def _quoted(text: str, position: int, quote: str) -> tuple[str, int]:
+    end = text.find(quote, position)
+    plain = text[position:end]
+    if end >= 0 and "\\" not in plain and plain.isprintable():  # nearly every key
+        return plain, end + 1
     parts = []
     start = position
     while position < len(text):

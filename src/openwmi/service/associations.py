@@ -21,7 +21,7 @@ from openwmi.model.status import (
 )
 from openwmi.service.faults import provider_fault
 from openwmi.service.feed import Segment, objects
-from openwmi.service.locate import checked_path, class_of, find_instance, target_of
+from openwmi.service.locate import checked_path, class_of, find_instance, path_here, target_of
 from openwmi.service.stored import normal_reference
 from openwmi.service.supplied import stored_instances, threads_for
 from openwmi.wql.syntax import References
@@ -188,14 +188,14 @@ def _endpoint(execution: Execution, text: str) -> tuple[Execution, Any]:
     """Where a reference leads: this namespace, or another one of this host (A-090)."""
     from openwmi.model.paths import parse_path
 
-    namespace = parse_path(text).namespace
+    path = parse_path(text)
     space = execution.space
-    if namespace is not None and namespace.lower() != space.path.lower():
-        space = space.namespaces.named(namespace)
+    if path.namespace is not None and path.namespace.lower() != space.path.lower():
+        space = space.namespaces.named(path.namespace)
         execution = type(execution)(
             space, execution.caller, flags=execution.flags, context=execution.context, report=None
         )
-    return execution, target_of(space, checked_path(space, text), text)
+    return execution, target_of(space, path_here(space, path, text), text)
 
 
 def _concrete(links: Iterable[_Link]) -> Iterator[_Link]:

@@ -47,8 +47,12 @@ def empty_class(space: Namespace) -> Class:
 
 
 def checked_path(space: Namespace, text: str) -> ObjectPath:
-    """A parsed path that lies in this namespace of this server (B48)."""
-    path = parse_path(text)
+    """A path, parsed, that lies in this namespace of this server (B48)."""
+    return path_here(space, parse_path(text), text)
+
+
+def path_here(space: Namespace, path: ObjectPath, text: str) -> ObjectPath:
+    """A path that names a class or an instance of this namespace of this server (B48)."""
     if path.server is not None and path.server.lower() not in (*_LOCAL, space.server.lower()):
         raise error(WBEM_E_INVALID_OBJECT_PATH, f"{text}: the object is on another server", path=text)
     if path.namespace is not None and path.namespace.lower() != space.path.lower():
