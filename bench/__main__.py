@@ -21,6 +21,7 @@ BENCHMARKS = (
     "com_latency",
     "mof_dmtf",
     "repository",
+    "associators",
     "start",
 )
 

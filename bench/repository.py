@@ -15,8 +15,10 @@ from openwmi.mof import class_declarations
 from openwmi.repository.repository import Repository
 from openwmi.repository.text import dumped
 
-# OPENWMI_BENCH_OBJECTS=1000000 measures what DESIGN.md section 7 names; it takes some minutes.
+# OPENWMI_BENCH_OBJECTS=1000000 measures what DESIGN.md section 7 names, and gates only then: in a small store the bare
+# statements find everything in SQLite's cache, and what is Python weighs more. It takes some minutes.
 COUNT = int(os.environ.get("OPENWMI_BENCH_OBJECTS", "50000"))
+FULL = 1_000_000
 MOF = "class Item { [key] string Id; string A; string B; string C; [indexed] uint64 N; boolean Flag; };"
 # An indexed query finds one object in this many.
 GROUPS = 500
@@ -49,6 +51,13 @@ def bare_put(connection: sqlite3.Connection, class_: Class, numbers: list[int]) 
             "INSERT INTO bare VALUES (?, ?, ?)", (one.values_[0], one.values_[4], dumped(list(one.values_)))
         )
     connection.execute("COMMIT")
+
+
+def line(what: str, value: float, bound: float, *, at_least: bool = True) -> Line:
+    """A budget at the full size, else the same figures as a note."""
+    if COUNT >= FULL:
+        return Budget(what, value, bound, at_least)
+    return Note(f"{what}: {value:.2f} ({bound} is the budget at {FULL:,})")
 
 
 def measure() -> list[Line]:
@@ -112,10 +121,12 @@ def measure() -> list[Line]:
         connection.close()
     return [
         Note(f"{COUNT:,} objects of about 1 KiB"),
-        Budget("a look-up, over the bare SELECT", gets, 0.7, at_least=True),
-        Budget("a grouped put, over the bare INSERT", puts, 0.5, at_least=True),
-        Note(
-            f"an indexed query of {COUNT // GROUPS} objects: {ratio(asked, 'bare', 'query'):.2f} of the bare SELECT"
+        line("a look-up, over the bare SELECT", gets, 0.7),
+        line("a grouped put, over the bare INSERT", puts, 0.5),
+        line(
+            f"an indexed query of {COUNT // GROUPS} objects, over the bare SELECT",
+            ratio(asked, "bare", "query"),
+            0.5,
         ),
-        Budget("file size over payload", size, 1.5, at_least=False),
+        line("file size over payload", size, 1.5, at_least=False),
     ]

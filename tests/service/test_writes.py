@@ -351,6 +351,7 @@ def test_dynamic_classes_are_written_through_their_provider(
     assert seen == [("a", f.WBEM_FLAG_UPDATE_ONLY), {"K": "a"}]
 
 
+@pytest.mark.slow
 def test_an_enumeration_survives_deletes_in_its_midst(running: Running, name: str) -> None:
     for number in range(600):
         save(running, name, K=f"k{number}")
