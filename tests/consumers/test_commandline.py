@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from tests.consumers.conftest import OWNER, Event, Told
-from tests.consumers.test_logfile import Mapped
+from tests.consumers.test_logfile import mapped
 
 from openwmi.consumers import commandline
 from openwmi.consumers.acting import user_of
@@ -233,7 +233,7 @@ def test_an_account_that_stands_for_nobody_starts_nothing(tell: Told, event: Eve
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes somebody else")
 @pytest.mark.req("E-71")
 def test_a_program_runs_as_who_created_it(tell: Told) -> None:
-    creator = Mapped("S-1-5-21-1-2-3-1000", "alice", remote=True)
+    creator = mapped()
     command = Command.of(tell.consumer("CommandLineEventConsumer", CommandLineTemplate="sh"))
     script = 'id -u; id -G; echo "$HOME $USER ${OPENWMI_HOME-unset}"'
     process = launched(["sh", "-c", script], command, user_of(creator), stdout=-1)

@@ -11,7 +11,7 @@ import pytest
 from tests.consumers.conftest import Event, Told
 
 from openwmi.consumers.logfile import LogFileEventConsumer, aside
-from openwmi.contract.caller import Caller
+from openwmi.contract.caller import Caller, UnixUser
 from openwmi.model.errors import WbemError
 from openwmi.model.status import WBEM_E_ACCESS_DENIED, WBEM_E_FAILED, WBEM_E_INVALID_PARAMETER
 
@@ -130,10 +130,12 @@ def test_an_account_that_stands_for_nobody_may_write_nothing(
     assert os.listdir(tmp_path) == []
 
 
-class Mapped(Caller):
+def mapped() -> Caller:
     """A caller of another machine who stands for a user of this one."""
-
-    runs_as = "nobody"
+    nobody = pwd.getpwnam("nobody")
+    groups = tuple(os.getgrouplist("nobody", nobody.pw_gid))
+    user = UnixUser("nobody", nobody.pw_uid, nobody.pw_gid, groups)
+    return Caller("S-1-5-21-1-2-3-1000", "alice", remote=True, runs_as=user)
 
 
 @pytest.mark.slow
@@ -141,7 +143,7 @@ class Mapped(Caller):
 def test_the_creators_own_rights_count(
     tell: Told, event: Event, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    creator = Mapped("S-1-5-21-1-2-3-1000", "alice", remote=True)
+    creator = mapped()
     folder = (
         Path("/tmp") / f"openwmi-log-{os.getpid()}"
     )  # where nobody may come, unlike below pytest's own folder

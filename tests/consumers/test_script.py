@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.consumers.conftest import Event, Told
-from tests.consumers.test_logfile import Mapped
+from tests.consumers.test_logfile import mapped
 
 from openwmi.consumers.script import VARIABLE, ActiveScriptEventConsumer
 from openwmi.contract.caller import Caller
@@ -113,7 +113,7 @@ def test_an_account_that_stands_for_nobody_runs_nothing(tell: Told, event: Event
 def test_a_script_runs_as_who_created_it_and_so_is_its_file_read(
     tell: Told, event: Event, allowed: None, tmp_path: Path
 ) -> None:
-    creator = Mapped("S-1-5-21-1-2-3-1000", "alice", remote=True)
+    creator = mapped()
     (tmp_path / "secret").write_text("secret")
     (tmp_path / "secret").chmod(0o600)
     provider = ActiveScriptEventConsumer()

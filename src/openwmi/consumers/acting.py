@@ -27,27 +27,25 @@ def user_of(caller: Caller) -> User | None:
     creator as nobody at all: one of another machine whose account stands for no Unix user (DESIGN.md section 5)."""
     if not caller.remote:
         return None
-    name = getattr(caller, "runs_as", None)
-    if name is None:
+    user = caller.runs_as
+    if user is None:
         raise error(
             WBEM_E_ACCESS_DENIED,
             f"{caller.name} created this, whose account stands for no user of this machine",
         )
-    user = _unix_user(name)
     if user.uid == os.geteuid():
         return None
     if os.geteuid() != 0:
         raise error(
-            WBEM_E_ACCESS_DENIED, f"the service may not act as {name}, who created this: it is not root"
+            WBEM_E_ACCESS_DENIED, f"the service may not act as {user.name}, who created this: it is not root"
         )
-    return user
+    return User(*user, _home(user.uid))
 
 
-def _unix_user(name: str) -> User:
+def _home(uid: int) -> str:
     import pwd
 
     try:
-        entry = pwd.getpwnam(name)
+        return pwd.getpwuid(uid).pw_dir
     except KeyError:
-        raise error(WBEM_E_ACCESS_DENIED, f"this machine has no user {name}, who created this") from None
-    return User(name, entry.pw_uid, entry.pw_gid, tuple(os.getgrouplist(name, entry.pw_gid)), entry.pw_dir)
+        return "/"

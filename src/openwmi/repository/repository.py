@@ -301,6 +301,14 @@ class Repository:
         )
         return self.decoded(class_, later[0], find) if later is not None else now
 
+    def count_instances(self, class_name: str) -> int:
+        """How many instances of exactly this class there are in all namespaces."""
+        ((count,),) = self.store.rows(
+            "SELECT count(*) FROM namespace AS n CROSS JOIN instance AS i ON i.namespace = n.id AND i.class = ?",
+            (class_name.lower(),),
+        )
+        return int(count)
+
     def has_instances(self, namespace: str, class_names: Iterable[str]) -> bool:
         """Whether one of these classes has an instance of its own."""
         number = self._namespace(namespace)

@@ -119,6 +119,10 @@ class SharedRepository:
         repository = self.existing
         return repository.class_of(namespace, root=root, ident=ident) if repository is not None else None
 
+    def count_instances(self, class_name: str) -> int:
+        repository = self.existing
+        return repository.count_instances(class_name) if repository is not None else 0
+
     def has_instances(self, namespace: str, class_names: Sequence[str]) -> bool:
         repository = self.existing
         return repository is not None and repository.has_instances(namespace, class_names)

@@ -157,7 +157,7 @@ class Connection:
         self._check_right(f.WBEM_ENABLE | f.WBEM_FULL_WRITE_REP, "QueryObjectSink")
         from openwmi.service.events.sink import EventSink
 
-        return EventSink(self._service.exchange, self._space)
+        return EventSink(self._service.exchange, self._space, publisher=self.caller)
 
     async def explain(self, query: str, flags: int = 0) -> str:
         """The text of the plan that a data query would run."""

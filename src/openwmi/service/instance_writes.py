@@ -35,6 +35,7 @@ from openwmi.service.supplied import handed_on, may_be_supplied, supplied_proper
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import ModuleType
 
     from openwmi.contract.context import Context
     from openwmi.model.classes import Class
@@ -116,6 +117,9 @@ def _put_static(execution: Execution, class_: Class, instance: Instance) -> str:
     if not class_.keys and not class_.is_singleton:
         raise error(WBEM_E_NO_KEY, f"class {class_.name} has no key", parameter=class_.name)
     repository = space.namespaces.repository.opened()
+    subscribes = _subscribing(class_)
+    if subscribes is not None:
+        instance = subscribes.named(instance)
     if supplied_properties(class_, instance) or may_be_supplied(space, class_):
         instance = _handed_on(execution, class_, instance)
     with repository.store.writing():
@@ -135,10 +139,21 @@ def _put_static(execution: Execution, class_: Class, instance: Instance) -> str:
             old = repository.instance(space.path, class_, space.schema.find_class, root=root, ident=ident)
             instance = _partly(class_, old or brought, instance, flags, context)
         _check_nulls(class_, instance)
+        if subscribes is not None:
+            instance = subscribes.prepared(space, class_, instance, execution.caller, new=there is None)
         repository.put_instance(
             space.path, instance, root=root, ident=ident, indexed=indexed_values(space, class_, instance)
         )
         return path
+
+
+def _subscribing(class_: Class) -> ModuleType | None:
+    """What is checked of the parts of permanent subscriptions; None for instances of any other class (model.md E5)."""
+    if not class_.inherits_from("__IndicationRelated"):
+        return None
+    from openwmi.service.permanent import checks
+
+    return checks if checks.concerned(class_) else None
 
 
 def _handed_on(execution: Execution, class_: Class, instance: Instance) -> Instance:

@@ -83,6 +83,12 @@ def host_quotas(namespaces: Namespaces) -> HostQuotas:
     return HostQuotas(*_effective(namespaces, "__providerhostquotaconfiguration").values())
 
 
+def permanent_quotas(namespaces: Namespaces) -> tuple[int, int]:
+    """How many bindings there may be in all, and of one creator (H5)."""
+    values = _effective(namespaces, "__arbitratorconfiguration")
+    return values["PermanentSubscriptionsTotal"], values["PermanentSubscriptionsPerUser"]
+
+
 def default_quotas() -> HostQuotas:
     """Those of a service without a store."""
     return HostQuotas(*_DEFAULTS["__providerhostquotaconfiguration"].values())

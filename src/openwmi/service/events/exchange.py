@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from openwmi.service.events.timers import Timers
     from openwmi.service.namespaces import Namespace
 
+    Takes = Callable[[Event], bool]
+
 # 100 ns ticks between 1601 and 1970 (A-028).
 _EPOCH: Final = 116_444_736_000_000_000
 # How often the store is asked what other processes have committed, while somebody subscribes to that.
@@ -64,23 +66,29 @@ class Exchange:
 
     # Subscribing
 
-    def subscribe(self, space: Namespace, text: str, call: RunningCall, caller: Caller) -> Subscription:
-        """Begin to deliver; raises what is wrong with the query, and QUOTA_VIOLATION past the limits (H5)."""
-        settings = self.service.settings
-        mine = self._by_user.get(caller.sid, 0)
-        if self.count >= settings.subscriptions or mine >= settings.subscriptions_per_user:
-            raise error(
-                WBEM_E_QUOTA_VIOLATION,
-                f"{mine} subscriptions of {caller.name}, {self.count} in all: the quota is reached",
-                parameter=text,
-            )
+    def subscribe(
+        self,
+        space: Namespace,
+        text: str,
+        call: RunningCall,
+        caller: Caller,
+        *,
+        takes: Takes | None = None,
+    ) -> Subscription:
+        """Begin to deliver; raises what is wrong with the query, and QUOTA_VIOLATION past the limits (H5).
+
+        takes: of a permanent filter, which has limits of its own: whether it takes an event at all (E-60).
+        """
+        if takes is None:
+            self._check_quota(text, caller)
         plan = self._plan(space, text)
         self._providers.check(space, plan, caller)
-        subscription = Subscription(self, space, plan, call, caller)
+        subscription = Subscription(self, space, plan, call, caller, takes)
         for name in plan.steps:
             self._by_class.setdefault((space.path.lower(), name), {})[subscription] = None
         self.count += 1
-        self._by_user[caller.sid] = mine + 1
+        if takes is None:
+            self._by_user[caller.sid] = self._by_user.get(caller.sid, 0) + 1
         polls = [self._poll(subscription, class_) for class_ in plan.polled]
         subscription.awaits([*polls, *self._providers.join(subscription)])
         for poll in polls:
@@ -101,15 +109,28 @@ class Exchange:
         if not known:
             return
         self.count -= 1
-        sid = subscription.call.principal
+        if subscription.takes is None:
+            self._uncount(subscription.call.principal)
+        for poll in list(self._polls.values()):
+            poll.remove(subscription)
+        self._providers.leave(subscription)
+
+    def _check_quota(self, text: str, caller: Caller) -> None:
+        settings = self.service.settings
+        mine, total = self._by_user.get(caller.sid, 0), sum(self._by_user.values())
+        if total >= settings.subscriptions or mine >= settings.subscriptions_per_user:
+            raise error(
+                WBEM_E_QUOTA_VIOLATION,
+                f"{mine} subscriptions of {caller.name}, {total} in all: the quota is reached",
+                parameter=text,
+            )
+
+    def _uncount(self, sid: str) -> None:
         left = self._by_user[sid] - 1
         if left:
             self._by_user[sid] = left
         else:
             del self._by_user[sid]
-        for poll in list(self._polls.values()):
-            poll.remove(subscription)
-        self._providers.leave(subscription)
 
     def _plan(self, space: Namespace, text: str) -> EventPlan:
         """The plan of a query; 10,000 subscriptions with one text share it."""
@@ -204,7 +225,7 @@ class Exchange:
             return event
         row: list[Any] = list(event.row)
         row[position] = int(self.clock() * 10_000_000) + _EPOCH
-        return Event(event.class_, tuple(row))
+        return event._replace(row=tuple(row))
 
     def made(self, space: Namespace, class_name: str, values: dict[str, Any]) -> Event:
         """An event of a system class."""

@@ -15,6 +15,7 @@ from openwmi.wql.terms import FALSE, TRUE
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
+    from openwmi.contract.caller import Caller
     from openwmi.model.classes import Class
     from openwmi.service.namespaces import Namespace
     from openwmi.wql.events import EventQuery
@@ -27,10 +28,12 @@ MODIFICATION: Final = "__instancemodificationevent"
 
 
 class Event(NamedTuple):
-    """One event: its class, and its values aligned with the layout of that class."""
+    """One event: its class, and its values aligned with the layout of that class. publisher: the program's user who
+    raised it through QueryObjectSink; None for the service and its providers."""
 
     class_: Class
     row: tuple[object, ...]
+    publisher: Caller | None = None
 
 
 class EventPlan:

@@ -133,8 +133,8 @@ class EventProviders:
         """The providers that may raise events in a namespace, at work or not, and what they cover."""
         return {one: tuple(one.provider.events) for one in space.providers.raising()}
 
+    @staticmethod
     def covered(
-        self,
         coverages: Iterable[Coverages],
         event: Class,
         target: Class,

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Iterable
 
+    from openwmi.contract.caller import Caller
     from openwmi.contract.outcome import Outcome, Progress
     from openwmi.model.batches import Batch
     from openwmi.service.events.exchange import Exchange
@@ -24,7 +25,7 @@ class EventSink:
     """Takes events on the service's loop. Each goes to the subscriptions it matches; the sink keeps none, unless it was
     told to batch."""
 
-    __slots__ = ("_batcher", "_exchange", "_parent", "_plans", "_space")
+    __slots__ = ("_batcher", "_exchange", "_parent", "_plans", "_publisher", "_space")
 
     def __init__(
         self,
@@ -32,18 +33,22 @@ class EventSink:
         space: Namespace,
         plans: tuple[EventPlan, ...] = (),
         parent: EventSink | None = None,
+        *,
+        publisher: Caller | None = None,
     ) -> None:
+        """publisher: who raises the events; None for the service itself."""
         self._exchange = exchange
         self._space = space
         self._plans = plans
         self._parent = parent
+        self._publisher = publisher
         self._batcher: _Batcher | None = None
 
     def restricted(self, queries: Iterable[str]) -> EventSink:
         """A sink that lets through what one of the queries selects, and says whether anybody wants that (C28). Raises
         what is wrong with a query."""
         plans = tuple(event_plan(self._space, text, raised=_anybody) for text in queries)
-        return EventSink(self._exchange, self._space, plans, self)
+        return EventSink(self._exchange, self._space, plans, self, publisher=self._publisher)
 
     @property
     def active(self) -> bool:
@@ -79,7 +84,7 @@ class EventSink:
                 return reason.code
             index = one.layout_.index
             values = [one.values_[index[name]] if name in index else None for name in class_.layout.index]
-            event = Event(class_, tuple(values))
+            event = Event(class_, tuple(values), self._publisher)
             if self._admits(event):
                 events.append(event)
         if self._batcher is not None:

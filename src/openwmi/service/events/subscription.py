@@ -8,13 +8,14 @@ from openwmi.model.batches import Rows
 from openwmi.model.errors import error
 from openwmi.model.instances import Instance
 from openwmi.model.status import WBEM_E_QUEUE_OVERFLOW
+from openwmi.service.events.admission import receives
 from openwmi.service.events.grouping import Grouper
 
 if TYPE_CHECKING:
     from openwmi.calls.running import RunningCall
     from openwmi.contract.caller import Caller
     from openwmi.model.errors import WbemError
-    from openwmi.service.events.exchange import Exchange
+    from openwmi.service.events.exchange import Exchange, Takes
     from openwmi.service.events.plan import Event, EventPlan
     from openwmi.service.namespaces import Namespace
 
@@ -22,16 +23,23 @@ if TYPE_CHECKING:
 class Subscription:
     """Stands where other calls have a feed: it produces when something happens, not when it is asked."""
 
-    __slots__ = ("_awaited", "_exchange", "_grouper", "call", "caller", "plan", "space")
+    __slots__ = ("_awaited", "_exchange", "_grouper", "call", "caller", "plan", "space", "takes")
 
     def __init__(
-        self, exchange: Exchange, space: Namespace, plan: EventPlan, call: RunningCall, caller: Caller
+        self,
+        exchange: Exchange,
+        space: Namespace,
+        plan: EventPlan,
+        call: RunningCall,
+        caller: Caller,
+        takes: Takes | None = None,
     ) -> None:
         self._exchange = exchange
         self.space = space
         self.plan = plan
         self.call = call
         self.caller = caller
+        self.takes = takes
         self._grouper: Grouper | None = None
         self._awaited: tuple[object, ...] = ()
         if plan.query.group_within is not None:
@@ -71,9 +79,11 @@ class Subscription:
         self._exchange.remove(self)
 
     def offer(self, event: Event) -> None:
-        """Deliver an event if it matches."""
+        """Deliver an event if it matches and is meant for this subscriber (B91)."""
         step = self.plan.steps.get(event.class_.name.lower())
-        if step is None:
+        if step is None or not receives(event, self.caller):
+            return
+        if self.takes is not None and not self.takes(event):
             return
         names = event.class_.layout.names
         row = event.row
