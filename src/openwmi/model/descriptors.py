@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from openwmi.model.sids import InvalidDescriptor, Sid
+from openwmi.model.sids import InvalidAcl, InvalidDescriptor, Sid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,7 +85,7 @@ class Ace(NamedTuple):
         if kind not in _PLAIN and kind not in _OBJECTS:
             return cls(kind, flags, 0, None, data=body)
         if len(body) < 4:
-            raise InvalidDescriptor("an ACE without an access mask")
+            raise InvalidAcl("an ACE without an access mask")
         mask = int.from_bytes(body[:4], "little")
         at = 4
         guids: list[bytes | None] = [None, None]
@@ -97,8 +97,11 @@ class Ace(NamedTuple):
                     guids[number] = body[at : at + _GUID]
                     at += _GUID
             if present > 3 or at > len(body):
-                raise InvalidDescriptor("an ACE for objects has a head that cannot be")
-        sid = Sid.decode(body, at)
+                raise InvalidAcl("an ACE for objects has a head that cannot be")
+        try:
+            sid = Sid.decode(body, at)
+        except InvalidDescriptor as reason:
+            raise InvalidAcl(f"an ACE: {reason}") from None
         rest = body[at + 8 + 4 * len(sid.parts) :]
         return cls(kind, flags, mask, sid, guids[0], guids[1], rest)
 
@@ -125,7 +128,7 @@ class Acl(NamedTuple):
         size = int.from_bytes(data[start + 2 : start + 4], "little")
         count = int.from_bytes(data[start + 4 : start + 6], "little")
         if revision not in (2, 4) or size < _ACL_HEAD or len(data) < start + size:
-            raise InvalidDescriptor("an ACL has a head that cannot be")
+            raise InvalidAcl("an ACL has a head that cannot be")
         return cls(tuple(_aces(data[start + _ACL_HEAD : start + size], count)), revision)
 
 
@@ -134,7 +137,7 @@ def _aces(data: bytes, count: int) -> Iterator[Ace]:
     for _ in range(count):
         size = int.from_bytes(data[at + 2 : at + 4], "little")
         if size < _ACE_HEAD or size % 4 or at + size > len(data):
-            raise InvalidDescriptor("an ACE has a length that cannot be")
+            raise InvalidAcl("an ACE has a length that cannot be")
         yield Ace.decode(data[at : at + size])
         at += size
 
@@ -182,11 +185,6 @@ class SecurityDescriptor(NamedTuple):
             Acl.decode(data, sacl) if sacl and control & SE_SACL_PRESENT else None,
             control,
         )
-
-    @property
-    def lacks_dacl(self) -> bool:
-        """Whether there is no DACL at all, which is not the same as an empty one."""
-        return self.dacl is None
 
 
 def allowed(descriptor: SecurityDescriptor, sids: frozenset[Sid], wanted: int = 0xFFFFFFFF) -> int:

@@ -14,6 +14,10 @@ class InvalidDescriptor(ValueError):
     """Bytes or text that are no SID, no ACL or no security descriptor."""
 
 
+class InvalidAcl(InvalidDescriptor):
+    """A list that is wrong inside a descriptor whose own parts are in place."""
+
+
 class Sid(NamedTuple):
     """One identifier: S-1-authority-part-part-..."""
 

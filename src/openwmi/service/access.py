@@ -17,16 +17,14 @@ from openwmi.model.descriptors import Ace, Acl, SecurityDescriptor
 from openwmi.model.instances import Extras, Instance
 from openwmi.model.qualifiers import Qualifier, QualifierSet
 from openwmi.model.sids import Sid
+from openwmi.service.limits import REQUIRES_ENCRYPTION, SECURITY, THIS
 
 if TYPE_CHECKING:
     from openwmi.contract.caller import Caller
     from openwmi.repository.repository import Change
     from openwmi.service.namespaces import Namespace, Namespaces
 
-THIS: Final = "__thisnamespace"
-SECURITY: Final = "__systemsecurity"
 DESCRIPTOR: Final = "SECURITY_DESCRIPTOR"
-REQUIRES_ENCRYPTION: Final = "RequiresEncryption"
 _SINGLETON: Final = "@"
 _INHERITED_DACL: Final = d.CONTAINER_INHERIT
 # What everybody who may log on gets (I8), and the same with Remote Enable, for the accounts of this program.

@@ -25,7 +25,7 @@ from openwmi.service.execute import planned, refused_at_once, segments
 from openwmi.service.execution import Execution
 from openwmi.service.faults import as_fault, failed_outcome
 from openwmi.service.feed import Feed
-from openwmi.service.logon import check_connection, check_right
+from openwmi.service.logon import check_connection, check_right, required
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -83,7 +83,7 @@ class Connection:
         checked_arguments(operation)
         flags = checked_flags(operation, flags, "async")
         check_architecture(context)
-        self._check_right(row.right, row.method)
+        self._check_right(required(operation, row.right), row.method)
         refused_at_once(operation)
         if row.delivers != "events":  # these have a quota of their own (H5)
             self._service.check_room(self.caller)

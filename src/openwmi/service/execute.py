@@ -25,8 +25,9 @@ from openwmi.service.class_writes import delete_class, put_class
 from openwmi.service.faults import provider_fault
 from openwmi.service.feed import PLANNER, Segment, objects
 from openwmi.service.instance_writes import delete_instance, put_instance
+from openwmi.service.limits import NAMESPACE, THIS
 from openwmi.service.localisation import translated
-from openwmi.service.locate import instance_segment, looked_up
+from openwmi.service.locate import instance_segment, looked_up, seen
 from openwmi.service.methods import method_segment
 from openwmi.service.supplied import filled, stored_instances, threads_for
 
@@ -152,6 +153,7 @@ def _static_step(execution: Execution, step: Step) -> Segment:
     names = class_.layout.names
     positions = [class_.layout.index[name.lower()] for name in step.columns]
     whole = step.layout.names == names and step.layout.shown is None
+    guarded = class_.name.lower() in (NAMESPACE, THIS)
 
     def found() -> Iterator[Instance]:
         if step.keys is None:
@@ -163,6 +165,8 @@ def _static_step(execution: Execution, step: Step) -> Segment:
         for instance in found():
             if request.cancelled:
                 return
+            if guarded:
+                instance = seen(execution, instance)
             values = instance.values_
             row = values if step.columns == names else tuple([values[position] for position in positions])
             if whole:
@@ -181,10 +185,12 @@ def _method(execution: Execution, operation: ops.ExecMethod) -> Iterator[Segment
 
 
 def _put_class(execution: Execution, operation: ops.PutClass) -> Iterator[Segment]:
+    execution.require(f.WBEM_FULL_WRITE_REP, "write classes")
     yield _write(execution, lambda: put_class(execution.space, operation.object, execution.flags))
 
 
 def _delete_class(execution: Execution, operation: ops.DeleteClass) -> Iterator[Segment]:
+    execution.require(f.WBEM_FULL_WRITE_REP, "delete classes")
     yield _write(execution, lambda: delete_class(execution.space, operation.name))
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from openwmi.contract.flags import right_names
 from openwmi.contract.provider import Request
+from openwmi.model.errors import error
+from openwmi.model.status import WBEM_E_ACCESS_DENIED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,6 +42,17 @@ class Execution:
         self.context = context
         self.report = report
         self.text: str | None = None
+
+    def require(self, right: int, deed: str) -> None:
+        """ACCESS_DENIED, naming what is missing, unless the caller was granted a right at log-on (I2)."""
+        caller = self.caller
+        if not caller.holds(right):
+            missing = right_names(right & ~caller.granted)
+            raise error(
+                WBEM_E_ACCESS_DENIED,
+                f"{caller.name} may not {deed} in {self.space.path}: it lacks {missing} there",
+                namespace=self.space.path,
+            )
 
     def request(
         self, class_: Class, columns: tuple[str, ...], conditions: tuple[Condition, ...] = ()

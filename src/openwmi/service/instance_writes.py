@@ -10,8 +10,8 @@ from openwmi.contract import flags as f
 from openwmi.model.cimtypes import CimType
 from openwmi.model.errors import WbemError, error
 from openwmi.model.instances import Instance
+from openwmi.model.qualifiers import EMPTY
 from openwmi.model.status import (
-    WBEM_E_ACCESS_DENIED,
     WBEM_E_ALREADY_EXISTS,
     WBEM_E_ILLEGAL_NULL,
     WBEM_E_INVALID_CLASS,
@@ -28,7 +28,7 @@ from openwmi.model.status import (
 )
 from openwmi.model.values import coerce
 from openwmi.service.faults import provider_fault
-from openwmi.service.limits import IDENTIFICATION
+from openwmi.service.limits import IDENTIFICATION, NAMESPACE, REQUIRES_ENCRYPTION, SDDL, SECURITY, THIS
 from openwmi.service.locate import checked_path, target_of
 from openwmi.service.stored import ident_of, indexed_values, keys_of, root_of
 from openwmi.service.supplied import handed_on, may_be_supplied, supplied_properties
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from openwmi.service.execution import Execution
     from openwmi.service.namespaces import Namespace
 
-NAMESPACE_CLASS: Final = "__namespace"
+_READ_ONLY: Final = frozenset((IDENTIFICATION, THIS))
 
 
 def put_instance(execution: Execution, given: object) -> str:
@@ -63,31 +63,26 @@ def put_instance(execution: Execution, given: object) -> str:
     instance = _fitted(class_, given)
     if class_.is_dynamic:
         return _put_dynamic(execution, class_, instance)
-    if class_.name.lower() == NAMESPACE_CLASS:
-        return _put_namespace(space, instance, execution.flags)
+    if class_.name.lower() == NAMESPACE:
+        return _put_namespace(execution, instance)
     return _put_static(execution, class_, instance)
 
 
 def _check_right(execution: Execution, class_: Class) -> None:
     """Instances of system classes take full write access, registrations of providers among them (A-321)."""
-    line = (class_.name, *class_.derivation)
-    right = (
-        f.WBEM_WRITE_PROVIDER
-        if class_.is_dynamic
-        else f.WBEM_FULL_WRITE_REP
-        if any(name.startswith("__") for name in line)
-        else f.WBEM_PARTIAL_WRITE_REP
-    )
-    caller = execution.caller
-    if caller.holds(right) or (right == f.WBEM_PARTIAL_WRITE_REP and caller.holds(f.WBEM_FULL_WRITE_REP)):
-        if class_.name.lower() == IDENTIFICATION:
-            raise error(WBEM_E_READ_ONLY, f"{class_.name} is read-only", parameter=class_.name)
+    name = class_.name.lower()
+    right = f.WBEM_PARTIAL_WRITE_REP
+    if class_.is_dynamic:
+        right = f.WBEM_WRITE_PROVIDER
+    elif any(one.startswith("__") for one in (name, *class_.derivation)):
+        right = f.WBEM_FULL_WRITE_REP
+    elif execution.caller.holds(f.WBEM_FULL_WRITE_REP):  # it includes the lesser one
         return
-    raise error(
-        WBEM_E_ACCESS_DENIED,
-        f"{caller.name} may not write instances of {class_.name} in {execution.space.path}",
-        parameter=class_.name,
-    )
+    if name == SECURITY:  # a change of who gets in, too
+        right |= f.WRITE_DAC
+    execution.require(right, f"write instances of {class_.name}")
+    if name in _READ_ONLY:
+        raise error(WBEM_E_READ_ONLY, f"{class_.name} is read-only", parameter=class_.name)
 
 
 def _fitted(class_: Class, given: Instance) -> Instance:
@@ -225,7 +220,9 @@ def _written(class_: Class, new: Instance, flags: int, context: Context) -> dict
 # Namespaces are instances of __NAMESPACE in their parent (B-01)
 
 
-def _put_namespace(space: Namespace, instance: Instance, flags: int) -> str:
+def _put_namespace(execution: Execution, instance: Instance) -> str:
+    """Make a namespace, or give one another protection by the qualifiers of its instance (I23, I24)."""
+    space = execution.space
     name = instance.raw_("Name")
     if not isinstance(name, str):
         raise error(WBEM_E_ILLEGAL_NULL, "a namespace needs a name", parameter="Name")
@@ -233,8 +230,17 @@ def _put_namespace(space: Namespace, instance: Instance, flags: int) -> str:
         raise error(WBEM_E_INVALID_NAMESPACE, f"not the name of one namespace: {name}", parameter=name)
     path = instance.relpath_ or ""
     child = f"{space.path}\\{name}"
-    _check_presence(path, present=space.namespaces.find(child) is not None, flags=flags)
+    existing = space.namespaces.find(child)
+    _check_presence(path, present=existing is not None, flags=execution.flags)
+    qualifiers = instance.extras_.qualifiers if instance.extras_ is not None else EMPTY
+    if not any(one in qualifiers for one in (SDDL, REQUIRES_ENCRYPTION)):
+        space.namespaces.create(child)
+        return path
+    from openwmi.service.protection import Protection
+
+    wanted = Protection(execution, qualifiers, existing)  # what is wrong with it leaves no namespace behind
     space.namespaces.create(child)
+    wanted.apply(space.namespaces.named(child))
     return path
 
 
@@ -260,7 +266,9 @@ def delete_instance(execution: Execution, text: str) -> None:
     if class_.is_dynamic:
         _delete_dynamic(execution, class_, target.keys, text)
         return
-    if class_.name.lower() == NAMESPACE_CLASS:
+    if class_.name.lower() == SECURITY:
+        raise error(WBEM_E_INVALID_OPERATION, f"{text} is part of the system", path=text)
+    if class_.name.lower() == NAMESPACE:
         _delete_namespace(space, str(target.keys["Name"]), text)
         return
     repository = space.namespaces.repository.opened()

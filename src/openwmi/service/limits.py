@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 
 ROOT: Final = "root"
 IDENTIFICATION: Final = "__cimomidentification"
+# Of every namespace: what keeps its security (service.access), and the qualifiers that set it (I23, I24).
+NAMESPACE: Final = "__namespace"
+THIS: Final = "__thisnamespace"
+SECURITY: Final = "__systemsecurity"
+REQUIRES_ENCRYPTION: Final = "RequiresEncryption"
+SDDL: Final = "NamespaceSecuritySDDL"
 _FIVE_MINUTES: Final = {"ClearAfter": "00000000000500.000000:000"}  # B-41
 _DEFAULTS: Final[dict[str, dict[str, Any]]] = {
     # The other properties are documented as unused: stored, not enforced (H6).
@@ -62,6 +68,8 @@ def built_in(space: Namespace, class_: Class) -> Instance | None:
     path = space.path.lower()
     if name == IDENTIFICATION and path in (ROOT, "root\\default"):
         return class_.spawn(space.namespaces.identification())
+    if name in (THIS, SECURITY):
+        return class_.spawn()
     if path != ROOT or name not in _DEFAULTS:
         return None
     return class_.spawn(_DEFAULTS[name])

@@ -18,6 +18,7 @@ from openwmi.model.status import (
 from openwmi.model.values import coerce
 from openwmi.service.faults import provider_fault
 from openwmi.service.feed import Segment, objects
+from openwmi.service.limits import NAMESPACE, THIS
 from openwmi.service.localisation import translated
 from openwmi.service.supplied import filled, threads_for
 
@@ -240,8 +241,17 @@ def _stored(
 ) -> list[Instance]:
     found = execution.space.static_instance(class_, keys)
     if found is not None:
-        box.append(filled(execution, class_, found, columns))
+        box.append(seen(execution, filled(execution, class_, found, columns)))
     return list(box)
+
+
+def seen(execution: Execution, instance: Instance) -> Instance:
+    """A stored instance as this caller sees it: those that say how a namespace is protected differ (I26, B-06)."""
+    if instance.layout_.class_name.lower() not in (NAMESPACE, THIS):
+        return instance
+    from openwmi.service.protection import view
+
+    return view(execution, instance)
 
 
 def _spread(names: tuple[str, ...], columns: tuple[str, ...]) -> Any:

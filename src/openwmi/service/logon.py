@@ -11,11 +11,15 @@ from openwmi.contract.caller import (
     RPC_C_AUTHN_LEVEL_PKT_PRIVACY,
     RPC_C_IMP_LEVEL_IMPERSONATE,
 )
-from openwmi.model.errors import error
+from openwmi.contract.operations import ExecMethod
+from openwmi.model.errors import WbemError, error
+from openwmi.model.paths import parse_path
 from openwmi.model.status import WBEM_E_ACCESS_DENIED, WBEM_E_INVALID_PARAMETER
+from openwmi.service.limits import SECURITY
 
 if TYPE_CHECKING:
     from openwmi.contract.caller import Caller
+    from openwmi.contract.operations import AnyOperation
     from openwmi.service.namespaces import Namespace
 
 # MS_409 or en-US, several of them after commas (A37); which of them are known is found out when text is wanted.
@@ -44,6 +48,18 @@ def logged_on(caller: Caller, space: Namespace, operation: str) -> Caller:
         raise _denied(f"{space.path} is not open to connections without packet integrity", space, operation)
     check_right(caller, space, f.WBEM_ENABLE, operation)
     return caller
+
+
+def required(operation: AnyOperation, right: int) -> int:
+    """The right that the call itself needs: that of its row, but everybody may ask what he may do (I21)."""
+    if isinstance(operation, ExecMethod) and operation.method.lower() == "getcalleraccessrights":
+        try:
+            class_name = parse_path(operation.path).class_name or ""
+        except WbemError:
+            return right
+        if class_name.lower() == SECURITY:
+            return f.WBEM_ENABLE
+    return right
 
 
 def check_connection(caller: Caller, space: Namespace, operation: str) -> None:

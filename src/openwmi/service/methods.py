@@ -20,7 +20,8 @@ from openwmi.model.status import (
 )
 from openwmi.model.values import coerce
 from openwmi.service.faults import provider_fault
-from openwmi.service.feed import Segment
+from openwmi.service.feed import PLANNER, Segment
+from openwmi.service.limits import SECURITY
 from openwmi.service.locate import checked_path, class_of, find_instance, target_of
 
 if TYPE_CHECKING:
@@ -57,9 +58,10 @@ def method_segment(execution: Execution, operation: ExecMethod) -> Iterator[Segm
             f"{class_.name}.{method.name} acts on an instance: the path must name its keys",
             path=operation.path,
         )
-    _check_enabled(class_, method)
+    mine = class_.name.lower() == SECURITY  # the service's own: nothing declares them as implemented
+    _check_enabled(class_, method, implemented=mine)
     params = parameters(method, operation.params, f"{class_.name}.{method.name}")
-    yield _run(execution, class_, method, keys, params)
+    yield _own(execution, method, params) if mine else _run(execution, class_, method, keys, params)
 
 
 def declared_method(class_: Class, name: str) -> Method:
@@ -70,10 +72,20 @@ def declared_method(class_: Class, name: str) -> Method:
     return method
 
 
-def _check_enabled(class_: Class, method: Method) -> None:
+def _own(execution: Execution, method: Method, params: dict[str, object]) -> Segment:
+    """A method of __SystemSecurity (calls.md I.5)."""
+    from openwmi.service.systemsecurity import answer
+
+    def answered() -> tuple[Instance, ...]:
+        return _outputs(answer(execution, method.name, params), method)
+
+    return Segment(answered, threads=PLANNER)
+
+
+def _check_enabled(class_: Class, method: Method, *, implemented: bool) -> None:
     if method.qualifiers.truth("Disabled") or class_.qualifiers.truth("Disabled"):
         raise error(WBEM_E_METHOD_DISABLED, f"{class_.name}.{method.name} is disabled", parameter=method.name)
-    if not method.qualifiers.truth("Implemented"):
+    if not implemented and not method.qualifiers.truth("Implemented"):
         raise error(
             WBEM_E_METHOD_NOT_IMPLEMENTED,
             f"{class_.name} declares {method.name}, but nobody implements it here",
@@ -144,11 +156,7 @@ def _run(
 
     def answered() -> Any:
         answer = call(request, method.name, keys, params)
-        return (
-            _awaited(answer, method, hosted)
-            if hasattr(answer, "__await__")
-            else _outputs(answer, method, hosted)
-        )
+        return _awaited(answer, method) if hasattr(answer, "__await__") else _outputs(answer, method)
 
     return Segment(
         answered,
@@ -166,11 +174,11 @@ def _method_provider(execution: Execution, class_: Class) -> HostedProvider:
     return execution.space.providers.of(class_)
 
 
-async def _awaited(answer: Any, method: Method, hosted: HostedProvider) -> Any:
-    return _outputs(await answer, method, hosted)
+async def _awaited(answer: Any, method: Method) -> Any:
+    return _outputs(await answer, method)
 
 
-def _outputs(answer: Any, method: Method, hosted: HostedProvider) -> tuple[Instance, ...]:
+def _outputs(answer: Any, method: Method) -> tuple[Instance, ...]:
     """The out-parameters object; nothing for a method without outputs and return value (B31)."""
     signature = method.outputs
     if signature is None or not signature.properties:

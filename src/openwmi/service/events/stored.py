@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from openwmi.model.classes import derive
+from openwmi.service.limits import THIS
 
 if TYPE_CHECKING:
     import asyncio
@@ -48,8 +49,8 @@ class StoredEvents:
 
     def _on_change(self, change: Change) -> None:
         """In any thread."""
-        if not self._exchange.count or change.kind == "gap":
-            return
+        if not self._exchange.count or change.kind == "gap" or change.class_name.lower() == THIS:
+            return  # who may do what in a namespace is not for everybody who may subscribe there (I16)
         kind, verb = change.kind[:-1], _VERBS[change.kind[-1]]
         path = change.namespace
         if kind == "namespace":
