@@ -86,6 +86,7 @@ def test_instances_of_a_class_without_any_are_refused() -> None:
 def test_only_key_qualifiers_make_keys() -> None:
     keys = {name: class_named(name).keys for name, _ in READ}
     assert keys == {
+        "cim_datafile": ("Name",),
         "win32_computersystem": ("Name",),
         "win32_environment": ("Name", "UserName"),
         "win32_logicaldisk": ("DeviceID",),

@@ -38,6 +38,7 @@ DOCUMENTED = {
     "Win32_ComputerSystem": "win32-computersystem.md",
     "Win32_Processor": "win32-processor.md",
     "CIM_LogicalDevice": "cim-logicaldevice.md",
+    "CIM_DataFile": "cim-datafile.md",
 }
 # In neither: the pages of their subclasses list what they inherit, a sister or a base class is in the repository.
 UNSEEN = {

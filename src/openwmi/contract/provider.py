@@ -190,8 +190,8 @@ class EventSink(Protocol):
         """Sleep, but not longer than events are wanted; True when they are not any more. Not on the event loop."""
 
     def ready(self) -> None:
-        """Say that whatever happens from now on is heard: subscriptions are in force. After a second it counts as
-        said."""
+        """Say that whatever happens from now on is heard: subscriptions are in force. After a second it counts as said.
+        What has been pinned is in force with the first `ready` that follows a `pins` in which it stood."""
 
     def wanted(self, coverage: EventCoverage, *, remote: bool | None = None) -> bool:
         """Whether somebody subscribes to what such a coverage yields. Cheap. What nobody wants may be raised, too
@@ -210,8 +210,9 @@ class EventSink(Protocol):
         """Raise events, in order; False when nobody wants any. While too many wait it does not come back, except on the
         event loop."""
 
-    def lost(self, count: int) -> None:
-        """Say that events could not be had. Their subscribers hear of it, as of any other gap (B90)."""
+    def lost(self, count: int | None) -> None:
+        """Say that events could not be had, None when nobody knows how many. Their subscribers hear of it, as of any
+        other gap (B90)."""
 
 
 class Provider(Protocol):

@@ -12,10 +12,11 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from openwmi.providers.cimwin32 import CimWin32
+    from openwmi.providers.fileevents import DataFileEvents
     from openwmi.providers.processtrace import KernelTrace
     from openwmi.providers.volumechange import VolumeChangeEvents
 
-    Shipped: TypeAlias = CimWin32 | KernelTrace | VolumeChangeEvents
+    Shipped: TypeAlias = CimWin32 | DataFileEvents | KernelTrace | VolumeChangeEvents
 
 NAMESPACE = "root\\cimv2"
 
@@ -59,6 +60,8 @@ CLASSES: dict[str, Entry] = {
     "win32_processstarttrace": Entry("Win32_ProcessTrace", "processtrace", None),
     "win32_processstoptrace": Entry("Win32_ProcessTrace", "processtrace", None),
     "win32_ntlogevent": Entry(None, "ntlogevent", "ntlogevent"),
+    "cim_logicalfile": Entry("CIM_LogicalElement", "datafile", None),
+    "cim_datafile": Entry("CIM_LogicalFile", "datafile", "datafile"),
     "win32_devicechangeevent": Entry("__ExtrinsicEvent", "volumechange", None),
     "win32_volumechangeevent": Entry("Win32_DeviceChangeEvent", "volumechange", None),
 }
@@ -70,6 +73,7 @@ PROVIDERS: dict[str, tuple[str, str]] = {
     "wmi kernel trace event provider": ("processtrace", "KernelTrace"),
     "volumechangeevents": ("volumechange", "VolumeChangeEvents"),
     "ms_nt_eventlog_provider": ("ntlogevent", "NTEventLog"),
+    "datafileevents": ("fileevents", "DataFileEvents"),
 }
 # Those that raise events.
 RAISING: tuple[str, ...] = (
@@ -77,6 +81,7 @@ RAISING: tuple[str, ...] = (
     "wmi kernel trace event provider",
     "volumechangeevents",
     "ms_nt_eventlog_provider",
+    "datafileevents",
 )
 
 _instances: dict[str, Shipped] = {}

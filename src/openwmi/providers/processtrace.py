@@ -23,10 +23,10 @@ from openwmi.providers.linux.files import contents, listing
 from openwmi.providers.linux.host import Host
 from openwmi.providers.linux.lifetimes import CHANGED, STARTED, Lifetimes, Turn
 from openwmi.providers.linux.processes import process_reader
+from openwmi.providers.linux.wakeup import Wakeup
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from socket import socket
 
     from openwmi.contract.provider import EventSink, Row
 
@@ -113,24 +113,15 @@ class Watch:
 
     def listen(self, connector: Connector) -> None:
         """Tell what the kernel tells, until nobody wants it any more."""
-        from select import POLLIN, poll
-        from socket import socketpair
         from time import monotonic, monotonic_ns
 
-        here, there = socketpair()
-        with here, there:
-            there.setblocking(False)
-            here.setblocking(False)
-            self._sink.on_stop(lambda: _wake(there))
-            self._sink.on_change(lambda: _wake(there))
-            waiting = poll()
-            waiting.register(connector, POLLIN)
-            waiting.register(here, POLLIN)
+        with Wakeup() as wakeup:
+            self._sink.on_stop(wakeup.wake)
+            self._sink.on_change(wakeup.wake)
             lives = self._begun()
             while not self._sink.stopped:
                 due = lives.next_due
-                waiting.poll(None if due is None else max(due - monotonic(), 0.0) * 1000 + 1)
-                if _woken(here):
+                if wakeup.wait(connector, None if due is None else max(due - monotonic(), 0.0) * 1000 + 1):
                     self._remember(lives.known)
                 happenings, lost = connector.read()
                 for happening in happenings:
@@ -321,17 +312,3 @@ def _filetime(time: int) -> int | None:
 def _date(time: int) -> str:
     seconds, fraction = divmod(_wall(time), 1_000_000_000)
     return datetime_text(seconds, fraction // 1000)
-
-
-def _woken(here: socket) -> bool:
-    try:
-        return bool(here.recv(100))
-    except BlockingIOError:
-        return False
-
-
-def _wake(there: socket) -> None:
-    try:
-        there.send(b"!")
-    except OSError:  # it has ended by itself
-        pass

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from openwmi import wql
 from openwmi.model.errors import error
 from openwmi.model.status import WBEM_E_QUOTA_VIOLATION
-from openwmi.service.events.plan import Event, EventPlan, event_plan, polled_targets
+from openwmi.service.events.plan import KINDS, OPERATION, Event, EventPlan, event_plan, polled_targets
 from openwmi.service.events.polling import Poll
 from openwmi.service.events.providers import EventProviders
 from openwmi.service.events.stored import StoredEvents
@@ -142,7 +142,10 @@ class Exchange:
 
             def raised(event: Class, target: Class | None) -> bool:
                 """Whether such events can be raised without polling: extrinsic ones by any program (D-104)."""
-                return target is None or self._providers.covered(raising.values(), event, target, pins=pins)
+                if target is None:
+                    return True
+                kinds = map(space.schema.class_named, KINDS) if event.name == OPERATION else (event,)
+                return all(self._providers.covered(raising.values(), one, target, pins=pins) for one in kinds)
 
             plan = event_plan(space, text, raised=raised)
             if len(self._plans) >= 4096:

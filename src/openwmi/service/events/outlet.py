@@ -42,6 +42,7 @@ class Outlet:
         "_ready",
         "_room",
         "_scheduled",
+        "_seen",
         "_space",
         "_stopped",
         "_waiting",
@@ -57,8 +58,8 @@ class Outlet:
         space: Namespace,
         coverages: tuple[EventCoverage, ...],
         *,
-        ready: Callable[[], None],
-        lost: Callable[[int], None],
+        ready: Callable[[frozenset[Subscription]], None],
+        lost: Callable[[int | None], None],
     ) -> None:
         self._exchange = exchange
         self._space = space
@@ -76,6 +77,7 @@ class Outlet:
         # Who listens, and to which coverages; and how many listen to each, of this machine and of others.
         self.subscriptions: dict[Subscription, tuple[EventCoverage, ...]] = {}
         self._wants: dict[tuple[EventCoverage, bool], int] = {}
+        self._seen: frozenset[Subscription] = frozenset()  # those whose pins the provider has been told
 
     # For the provider, on any thread
 
@@ -97,7 +99,7 @@ class Outlet:
         return self._stopped.wait(seconds)
 
     def ready(self) -> None:
-        self.tell(self._ready)
+        self.tell(self._ready, self._seen)
 
     def wanted(self, coverage: EventCoverage, *, remote: bool | None = None) -> bool:
         if remote is not None:
@@ -105,10 +107,10 @@ class Outlet:
         return self._wants.get((coverage, False), 0) > 0 or self._wants.get((coverage, True), 0) > 0
 
     def pins(self, coverage: EventCoverage) -> frozenset[tuple[object, ...]]:
+        subscriptions = self.subscriptions.copy()
+        self._seen = frozenset(subscriptions)
         return frozenset(
-            _pin(coverage, subscription.plan.pins)
-            for subscription, needed in tuple(self.subscriptions.items())
-            if coverage in needed
+            _pin(coverage, one.plan.pins) for one, needed in subscriptions.items() if coverage in needed
         )
 
     def class_named(self, name: str) -> Class:
@@ -128,7 +130,7 @@ class Outlet:
                 return False
         return not self.stopped
 
-    def lost(self, count: int) -> None:
+    def lost(self, count: int | None) -> None:
         self.tell(self._lost, count)
 
     def tell(self, function: Callable[..., object], *arguments: Any) -> None:

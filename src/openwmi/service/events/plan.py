@@ -21,10 +21,12 @@ if TYPE_CHECKING:
     from openwmi.wql.events import EventQuery
     from openwmi.wql.steps import Step
 
-# Event kinds of __InstanceOperationEvent.
+OPERATION: Final = "__InstanceOperationEvent"
+# Its kinds.
 CREATION: Final = "__instancecreationevent"
 DELETION: Final = "__instancedeletionevent"
 MODIFICATION: Final = "__instancemodificationevent"
+KINDS: Final = (CREATION, DELETION, MODIFICATION)
 
 
 class Event(NamedTuple):
@@ -86,8 +88,7 @@ def polled_targets(
     nobody raises one of the wanted kinds of events (E-21)."""
     event = query.class_
     if query.within is None or not (
-        event.inherits_from("__InstanceOperationEvent")
-        or event.name.lower() in ("__event", "__indicationrelated")
+        event.inherits_from(OPERATION) or event.name.lower() in ("__event", "__indicationrelated")
     ):
         return ()
     if not query.targets:
@@ -96,7 +97,7 @@ def polled_targets(
             "the query would poll the instances of every class: say which, with TargetInstance ISA 'Class'",
             parameter=query.select.text,
         )
-    kinds = [space.schema.class_named(kind) for kind in (CREATION, DELETION, MODIFICATION) if kind in steps]
+    kinds = [space.schema.class_named(kind) for kind in KINDS if kind in steps]
     polled = []
     for target in query.targets:
         closure = (target, *space.schema.subclasses(target.name))

@@ -60,12 +60,28 @@ class ProviderRun:
         else:
             loop.call_soon(self._work)
 
-    def begun(self) -> None:
-        """Whatever happens from now on is heard."""
-        if not self.in_force and not self.outlet.stopped:
-            self.in_force = True
+    def begun(self, seen: frozenset[Subscription] | None = None) -> None:
+        """Whatever happens from now on is heard. seen: those of whom the provider knows what they have pinned; None for
+        one that has not said so in time."""
+        if self.outlet.stopped:
+            return
+        self.in_force = True
+        ready = [
+            one for one in self.outlet.subscriptions if seen is None or not self.pins(one) or one in seen
+        ]
+        if len(ready) == len(self.outlet.subscriptions):
             self._timer.cancel()
-            self._ready(self)
+        self._ready(self, ready)
+
+    def pins(self, subscription: Subscription) -> bool:
+        """Whether the provider has to be told more by a subscription before it is in force."""
+        return any(one.pinned for one in self.outlet.subscriptions[subscription])
+
+    def await_ready(self) -> None:
+        """Somebody waits: for the provider to say that it is ready, but not for long."""
+        loop = self.outlet.loop
+        if self._timer.cancelled() or self._timer.when() <= loop.time():
+            self._timer = loop.call_later(READY_SECONDS, self.begun)
 
     def stop(self) -> None:
         """Nobody wants its events any more. A thread that does not come back is left behind."""
@@ -75,7 +91,7 @@ class ProviderRun:
         if self._task is not None:
             self._task.cancel()
 
-    def _lost(self, count: int) -> None:
+    def _lost(self, count: int | None) -> None:
         for subscription in tuple(self.outlet.subscriptions):
             subscription.missed(count, self.hosted.name)
 
@@ -227,7 +243,8 @@ class EventProviders:
             if run is None:
                 run = self._runs[key] = ProviderRun(self, space, hosted, coverages)
             run.outlet.join(subscription, needed)
-            if not run.in_force:
+            if not run.in_force or run.pins(subscription):
+                run.await_ready()
                 waited.append(run)
         return waited
 
@@ -238,9 +255,9 @@ class EventProviders:
                 del self._runs[key]
                 run.stop()
 
-    def ready(self, run: ProviderRun) -> None:
+    def ready(self, run: ProviderRun, subscriptions: Iterable[Subscription]) -> None:
         """A provider hears of what happens from now on."""
-        for subscription in tuple(run.outlet.subscriptions):
+        for subscription in subscriptions:
             subscription.has_baseline(run)
 
     def failed(self, run: ProviderRun, failure: BaseException) -> None:

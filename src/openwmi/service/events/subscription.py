@@ -63,9 +63,10 @@ class Subscription:
             if not self._awaited:
                 self.call.on_begun()
 
-    def missed(self, count: int, provider: str) -> None:
+    def missed(self, count: int | None, provider: str) -> None:
         """A provider could not raise all events: the gap ends the subscription, as a full queue does (B90)."""
-        self.end(error(WBEM_E_QUEUE_OVERFLOW, f"{count} events of provider {provider} were lost"))
+        number = "an unknown number of" if count is None else count
+        self.end(error(WBEM_E_QUEUE_OVERFLOW, f"{number} events of provider {provider} were lost"))
 
     def end(self, fault: WbemError) -> None:
         """End with an error. Nothing more is offered, even while a callback keeps the call from ending."""
