@@ -48,6 +48,8 @@ def answered(
         outputs = handler(target, incoming._replace(this=this), inputs)
     except Fault:
         raise
+    except ProtocolError as error_:  # something inside a parameter cannot be read
+        raise Fault(error_.status) from None
     except Exception as failure:  # noqa: BLE001 - whatever it is, the client hears of it
         return failed(method, inputs, failure)
     if isinstance(outputs, Awaitable):
@@ -75,6 +77,8 @@ async def _finished(method: ObjectMethod[Any, Any], inputs: Any, outputs: Awaita
         return method.answer(await outputs)
     except Fault:
         raise
+    except ProtocolError as error_:
+        raise Fault(error_.status) from None
     except asyncio.CancelledError as cancelled:
         if ENDING not in cancelled.args:
             raise

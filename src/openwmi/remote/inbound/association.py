@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable
 
     from openwmi.remote.inbound.limits import ListenerLimits
-    from openwmi.wire.rpc import SyntaxId
+    from openwmi.wire.rpc import SecurityContext, SyntaxId
 
 _LOG: Final = logging.getLogger("openwmi.remote")
 _QUICKACK: Final[int | None] = getattr(socket, "TCP_QUICKACK", None)
@@ -60,6 +60,9 @@ class Owner(Protocol):
     def opened(self, association: Association) -> ServerConnection | None:
         """Admit a connection, or not."""
         ...
+
+    def established(self, association: Association, event: e.Established) -> None:
+        """A handshake succeeded."""
 
     def refused(self, association: Association, event: e.AuthenticationRefused) -> float:
         """A handshake failed: seconds for which nothing more is taken from this connection."""
@@ -99,6 +102,11 @@ class Association(asyncio.Protocol):
     def calls(self) -> int:
         """How many calls are under way."""
         return len(self._tasks) + len(self._queue)
+
+    def context(self, security_id: int) -> SecurityContext | None:
+        """One of its security contexts, by its number."""
+        found = self._rpc.securities.get(security_id) if self._rpc is not None else None
+        return None if found is None else found.context
 
     # What asyncio calls
 
@@ -208,6 +216,7 @@ class Association(asyncio.Protocol):
                 self._requested(event)
             case e.Established():
                 self.proven = True
+                self._owner.established(self, event)
             case e.AuthenticationRefused():
                 self._hold(self._owner.refused(self, event))
             case e.CallCancelled() | e.CallOrphaned():

@@ -29,6 +29,10 @@ def _everybody(host: str) -> bool:
     return True
 
 
+def _nothing(association: Association, event: e.Established) -> None:
+    """Nobody wants to know."""
+
+
 def _log_refusal(association: Association, event: e.AuthenticationRefused) -> float:
     fields = {"peer": association.peer.host}
     _LOG.warning("log-on refused: %s", event.error, extra={"fields": fields})
@@ -39,8 +43,8 @@ class Listener:
     """Every port of a listener serves everything that `serving` does.
 
     accept: (authentication type, level, connection) -> the accepting side of a handshake, None for "not here"; admit:
-    which peers, by address; refused: told of failed handshakes, gives the seconds for which that connection is not
-    listened to. One listener lives on one loop.
+    which peers, by address; established, refused: told of handshakes; the latter gives the seconds for which the
+    connection is not listened to. One listener lives on one loop.
     """
 
     def __init__(
@@ -49,6 +53,7 @@ class Listener:
         accept: Callable[[int, int, Association], SecurityContext | None],
         *,
         admit: Callable[[str], bool] = _everybody,
+        established: Callable[[Association, e.Established], None] = _nothing,
         refused: Callable[[Association, e.AuthenticationRefused], float] = _log_refusal,
         limits: ListenerLimits | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -59,7 +64,8 @@ class Listener:
         self.addresses: list[Address] = []
         self._accept = accept
         self._admit = admit
-        self._refused = refused
+        self.established = established
+        self.refused = refused
         self._clock = clock
         self._groups = AssociationGroups(limit=self.limits.connections)
         self._by_host: Counter[str] = Counter()
@@ -139,9 +145,6 @@ class Listener:
         if self._by_host[host] >= self.limits.per_address:
             return "too many connections from this address"
         return None if self._admit(host) else "not an address that is expected"
-
-    def refused(self, association: Association, event: e.AuthenticationRefused) -> float:
-        return self._refused(association, event)
 
     def kept(self, association: Association, more: int) -> bool:
         self._kept += more

@@ -1,0 +1,155 @@
+"""Enumerators for remote callers: IEnumWbemClassObject, IWbemFetchSmartEnum and IWbemWCOSmartEnum.
+
+[MS-WMI] 3.1.4.4, 3.1.4.6, 3.1.4.7; wire.md 5.9 and 7.7. All read from one position of one result set.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from openwmi.remote.inbound import Incoming, interface
+from openwmi.wire.wmi import enumerators as w
+from openwmi.wire.wmi import guids
+from openwmi.wire.wmi.login import Result
+from openwmi.wire.wmi.types import reference_to
+from openwmi.wmio.arrays import ArrayEncoder
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from openwmi.faces.views import Enumerator
+    from openwmi.remote.server.server import Server
+    from openwmi.remote.server.services import ServicesObject
+
+_GUID: Final = 16
+
+
+class Position:
+    """A view of a result set, which ends with the last of the objects that read from it."""
+
+    __slots__ = ("_holders", "_server", "view")
+
+    def __init__(self, server: Server, view: Enumerator) -> None:
+        self._server = server
+        self.view = view
+        self._holders = 0
+
+    def hold(self) -> None:
+        self._holders += 1
+
+    def let_go(self) -> None:
+        self._holders -= 1
+        if not self._holders:
+            self._server.spawn(self.view.release())
+
+
+class EnumeratorObject:
+    """IEnumWbemClassObject, and the way to its smarter form."""
+
+    __slots__ = ("_position", "_server", "_services")
+
+    def __init__(self, server: Server, services: ServicesObject, position: Position) -> None:
+        self._server = server
+        self._services = services
+        self._position = position
+        position.hold()
+
+    def released(self) -> None:
+        self._position.let_go()
+
+    def given(self, incoming: Incoming) -> bytes:
+        """The reference for the caller; a refusal ends the operation."""
+        try:
+            return self._server.exporter.answer(self, guids.IEnumWbemClassObject.uuid, incoming)
+        except BaseException:
+            self.released()
+            raise
+
+    async def _reset(self, incoming: Incoming, asked: w.Nothing) -> Result:
+        return Result(await self._position.view.reset())
+
+    async def _next(self, incoming: Incoming, asked: w.Next) -> w.NextAnswer:
+        count = min(asked.count, self._server.limits.page)
+        status, objects = await self._position.view.next(asked.timeout, count)
+        references = [reference_to(one) for one in objects]
+        return w.NextAnswer(references, _status(status, count, asked.count), asked.count)
+
+    async def _next_async(self, incoming: Incoming, asked: w.NextAsync) -> Result:
+        callbacks = self._server.callbacks
+        view = self._position.view
+        return Result(
+            await callbacks.start_next(view, self._services.services, asked.sink, incoming, asked.count)
+        )
+
+    async def _clone(self, incoming: Incoming, asked: w.Nothing) -> w.EnumeratorAnswer:
+        position = Position(self._server, await self._position.view.clone())
+        twin = EnumeratorObject(self._server, self._services, position)
+        return w.EnumeratorAnswer(twin.given(incoming))
+
+    async def _skip(self, incoming: Incoming, asked: w.Next) -> Result:
+        return Result(await self._position.view.skip(asked.timeout, asked.count))
+
+    def _smart(self, incoming: Incoming, asked: w.Nothing) -> w.EnumeratorAnswer:
+        made = SmartEnumerator(self._server, self._position)
+        try:
+            reference = self._server.exporter.answer(made, guids.IWbemWCOSmartEnum.uuid, incoming)
+        except BaseException:
+            made.released()
+            raise
+        return w.EnumeratorAnswer(reference)
+
+    interfaces: ClassVar = {
+        guids.IEnumWbemClassObject.uuid: interface(
+            (w.RESET, _reset),
+            (w.NEXT, _next),
+            (w.NEXT_ASYNC, _next_async),
+            (w.CLONE, _clone),
+            (w.SKIP, _skip),
+        ),
+        guids.IWbemFetchSmartEnum.uuid: interface((w.GET_SMART_ENUM, _smart)),
+    }
+
+
+class SmartEnumerator:
+    """IWbemWCOSmartEnum: packets in which a class travels once for each of the client's proxies."""
+
+    __slots__ = ("_encoders", "_position", "_server")
+
+    def __init__(self, server: Server, position: Position) -> None:
+        self._server = server
+        self._position = position
+        self._encoders: OrderedDict[UUID, ArrayEncoder] = OrderedDict()
+        position.hold()
+
+    def released(self) -> None:
+        self._position.let_go()
+
+    async def _next(self, incoming: Incoming, asked: w.SmartNext) -> w.SmartNextAnswer:
+        count = min(asked.count, self._server.limits.page)
+        status, objects = await self._position.view.next(asked.timeout, count)
+        packet = self._encoder(asked.proxy).encode(objects) if objects else None
+        return w.SmartNextAnswer(len(objects), packet, _status(status, count, asked.count))
+
+    def _encoder(self, proxy: UUID) -> ArrayEncoder:
+        """What this proxy knows already. One that was forgotten over others gets its classes again: no harm done."""
+        found = self._encoders.get(proxy)
+        if found is None:
+            random = self._server.random
+            found = self._encoders[proxy] = ArrayEncoder(lambda: random(_GUID))
+            if len(self._encoders) > self._server.limits.proxies:
+                self._encoders.popitem(last=False)
+        self._encoders.move_to_end(proxy)
+        return found
+
+    interfaces: ClassVar = {guids.IWbemWCOSmartEnum.uuid: interface((w.SMART_NEXT, _next))}
+
+
+def _status(status: int, count: int, asked: int) -> int:
+    """A page that is full, but not of all that was asked for, is like one whose time was up: there is more (F3, F4)."""
+    return _TIMEDOUT if status == 0 and count < asked else status
+
+
+_TIMEDOUT: Final = 0x40004
+
+ENUMERATORS: Final = (*EnumeratorObject.interfaces, *SmartEnumerator.interfaces)

@@ -1,0 +1,26 @@
+"""What clients may ask of the DCOM server at once (calls.md H, DESIGN.md section 5)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from openwmi.remote.inbound.limits import ExporterLimits, ListenerLimits
+
+
+@dataclass(frozen=True, slots=True)
+class ServerLimits:
+    """page: objects that one answer of an enumerator carries; proxies: clients' numbers for one smart enumerator.
+
+    Callbacks: objects, size: of one Indicate, in objects and bytes; patience: seconds until a sink has answered (C7);
+    sinks, sinks_per_user: that wait for callbacks; the excess gets SERVER_TOO_BUSY or QUOTA_VIOLATION.
+    """
+
+    page: int = 10_000
+    proxies: int = 16
+    objects: int = 100
+    size: int = 64 << 10
+    patience: float = 30.0
+    sinks: int = 10_000
+    sinks_per_user: int = 2_000
+    listener: ListenerLimits = field(default_factory=ListenerLimits)
+    exporter: ExporterLimits = field(default_factory=ExporterLimits)

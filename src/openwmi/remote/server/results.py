@@ -1,0 +1,61 @@
+"""IWbemCallResult for remote callers ([MS-WMI] 3.1.4.5)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from openwmi.remote.inbound import Incoming, interface
+from openwmi.wire.wmi import guids
+from openwmi.wire.wmi import results as w
+from openwmi.wire.wmi.types import reference_to
+
+if TYPE_CHECKING:
+    from openwmi.faces.views import CallResult
+    from openwmi.remote.server.server import Server
+    from openwmi.remote.server.services import ServicesObject
+
+
+class CallResultObject:
+    """The outcome of one operation, now or later."""
+
+    __slots__ = ("_server", "_services", "_view")
+
+    def __init__(self, server: Server, services: ServicesObject, view: CallResult) -> None:
+        self._server = server
+        self._services = services
+        self._view = view
+
+    def released(self) -> None:
+        """The operation goes on (F35)."""
+
+    def given(self, incoming: Incoming) -> bytes:
+        """The reference for the caller."""
+        return self._server.exporter.answer(self, guids.IWbemCallResult.uuid, incoming)
+
+    async def _object(self, incoming: Incoming, asked: w.Timeout) -> w.ResultObject:
+        status, found = await self._view.object(asked.timeout)
+        return w.ResultObject(None if found is None else reference_to(found), status)
+
+    async def _string(self, incoming: Incoming, asked: w.Timeout) -> w.ResultString:
+        status, text = await self._view.string(asked.timeout)
+        return w.ResultString(text, status)
+
+    async def _opened(self, incoming: Incoming, asked: w.Timeout) -> w.ResultObject:
+        status, services = await self._view.services(asked.timeout)
+        return w.ResultObject(None if services is None else self._services.given(services, incoming), status)
+
+    async def _status(self, incoming: Incoming, asked: w.Timeout) -> w.CallStatus:
+        status, final = await self._view.call_status(asked.timeout)
+        return w.CallStatus(final or 0, status)
+
+    interfaces: ClassVar = {
+        guids.IWbemCallResult.uuid: interface(
+            (w.GET_RESULT_OBJECT, _object),
+            (w.GET_RESULT_STRING, _string),
+            (w.GET_RESULT_SERVICES, _opened),
+            (w.GET_CALL_STATUS, _status),
+        )
+    }
+
+
+RESULTS: Final = tuple(CallResultObject.interfaces)

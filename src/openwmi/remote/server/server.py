@@ -1,0 +1,125 @@
+"""A DCOM server: its exporter, its listener, its log-ons, and the callbacks it owes to clients' sinks."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from openwmi.remote.inbound import Addresses, Exporter, Listener
+from openwmi.remote.server.activation import ACTIVATORS
+from openwmi.remote.server.limits import ServerLimits
+from openwmi.remote.server.login import Login
+from openwmi.remote.server.logons import LogOns, Principal, sid_of
+from openwmi.remote.server.services import EXPORTED
+from openwmi.remote.server.sinks import Callbacks
+from openwmi.wire.ntlm import ServerNames
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Sequence
+    from socket import socket
+
+    from openwmi.contract.logon import Authority, Identity
+    from openwmi.contract.services import Services
+    from openwmi.remote.inbound.addresses import Address
+
+_LOG: Final = logging.getLogger("openwmi.remote")
+
+
+class LogOn(Protocol):
+    """Who logs an account on to a namespace: `Host.log_on`. Raises WbemError when it may not, or there is none."""
+
+    async def __call__(
+        self,
+        identity: Identity,
+        namespace: str,
+        *,
+        address: str,
+        auth_level: int,
+        locale: str | None,
+    ) -> Services: ...
+
+
+class Server:
+    """Serves namespaces to clients. Lives on the loop of the Services that `log_on` gives.
+
+    names: of this machine, the shortest first; random, clock, now: as os.urandom, time.monotonic, time.time.
+    """
+
+    def __init__(
+        self,
+        log_on: LogOn,
+        authority: Authority,
+        names: Sequence[str],
+        *,
+        domain: str = "WORKGROUP",
+        limits: ServerLimits | None = None,
+        random: Callable[[int], bytes] = os.urandom,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.limits = limits or ServerLimits()
+        self.random = random
+        short = names[0] if names else "localhost"
+        called = ServerNames(short.upper(), domain, names[-1] if names else short, domain.lower())
+        self.logons = LogOns(authority, called, random=random, now=now)
+        self.exporter = Exporter(
+            {*Login.interfaces, *EXPORTED},
+            Addresses(names),
+            activators={iid: (table, self) for iid, table in ACTIVATORS.items()},
+            principal=sid_of,
+            random=random,
+            clock=clock,
+            limits=self.limits.exporter,
+        )
+        self.listener = Listener(
+            self.exporter,
+            self.logons.accept,
+            established=self.logons.established,
+            refused=self.logons.refused,
+            limits=self.limits.listener,
+            clock=clock,
+        )
+        self.callbacks = Callbacks(self)
+        self._log_on = log_on
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def listen(self, host: str, port: int) -> Address:
+        """Serve on a port; where it is. OSError when it cannot be had."""
+        return await self.listener.listen(host, port)
+
+    async def adopt(self, listening: socket) -> Address:
+        """Serve on a socket that somebody has opened for us."""
+        return await self.listener.adopt(listening)
+
+    async def close(self) -> None:
+        """End all calls with SHUTTING_DOWN, then all connections and objects."""
+        await self.listener.close()
+        for exported in list(self.exporter.objects):
+            self.exporter.withdraw(exported)
+        await self.callbacks.close()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=1.0)
+
+    # For the objects
+
+    async def log_on(
+        self, principal: object, namespace: str, *, address: str, auth_level: int, locale: str | None
+    ) -> Services:
+        """A connection to a namespace for who has proven to be somebody."""
+        assert isinstance(principal, Principal)  # nobody else gets past the exporter's level
+        identity = principal.identity
+        return await self._log_on(identity, namespace, address=address, auth_level=auth_level, locale=locale)
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something for which no caller waits."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._spawned)
+
+    def _spawned(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            _LOG.error("a clean-up failed", exc_info=task.exception())
