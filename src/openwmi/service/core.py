@@ -6,7 +6,9 @@ import asyncio
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from openwmi.calls.table import Calls
+from openwmi.contract.caller import Caller
 from openwmi.model.errors import error
+from openwmi.model.sids import Sid
 from openwmi.model.status import (
     WBEM_E_NOT_AVAILABLE,
     WBEM_E_QUOTA_VIOLATION,
@@ -19,11 +21,12 @@ from openwmi.service.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from openwmi.contract.caller import Caller
     from openwmi.service.connection import Connection
     from openwmi.service.events.exchange import Exchange
     from openwmi.service.namespaces import Namespaces
     from openwmi.service.ownership import Ownership
+    from openwmi.service.permanent.stored import FindCreator
+    from openwmi.service.permanent.subscriptions import PermanentSubscriptions
     from openwmi.threads import Threads
 
 Answer = TypeVar("Answer")
@@ -35,7 +38,9 @@ class Service:
     __slots__ = (
         "_ended",
         "_exchange",
+        "_permanent",
         "calls",
+        "find_creator",
         "loop",
         "namespaces",
         "ownership",
@@ -57,6 +62,9 @@ class Service:
         self.calls = Calls(loop, self.settings)
         self._ended = False
         self._exchange: Exchange | None = None
+        self._permanent: PermanentSubscriptions | None = None
+        # Who a CreatorSID stands for now; a service without accounts has the owner alone.
+        self.find_creator: FindCreator = _owner
         self.ownership: Ownership | None = None
 
     @property
@@ -68,6 +76,15 @@ class Service:
             self._exchange = Exchange(self)
         return self._exchange
 
+    @property
+    def permanent(self) -> PermanentSubscriptions:
+        """The permanent subscriptions of the store, at rest until somebody begins them."""
+        if self._permanent is None:
+            from openwmi.service.permanent.subscriptions import PermanentSubscriptions
+
+            self._permanent = PermanentSubscriptions(self)
+        return self._permanent
+
     def own(self, path: str | None) -> Ownership:
         """Run what only one process of a store may run, as soon as this one is it. path: of the lock's file, None for a
         store that no other process can see."""
@@ -76,6 +93,8 @@ class Service:
 
             self.ownership = Ownership(path, self.loop)
             timers = self.exchange.timers
+            permanent = self.permanent
+            self.ownership.when_held(permanent.begin, permanent.end)
             self.ownership.when_held(timers.begin, timers.end)
             self.ownership.pursue()
         return self.ownership
@@ -143,3 +162,8 @@ class Service:
         if self.ownership is not None:
             self.ownership.release()
         await self.calls.end_all()
+
+
+def _owner(creator: bytes) -> Caller | None:
+    sid = str(Sid.decode(creator))
+    return Caller(sid, sid)

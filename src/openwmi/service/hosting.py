@@ -251,6 +251,22 @@ class NamespaceProviders:
         """The provider of that name, or None; the codes of F-02 when it is registered but cannot be used."""
         return self._providers.find(name, self._space.path) or self._of_repository(name)
 
+    def consumer(self, class_: Class) -> HostedProvider:
+        """The provider that takes events for the instances of a class of consumers (F-29): the one that is registered
+        for it, else the service's own of that name. PROVIDER_NOT_FOUND when there is none."""
+        from openwmi.service.registered.registration import consumer_provider
+
+        registered = consumer_provider(self._space, class_)
+        names = (registered,) if registered is not None else (class_.name, *class_.derivation)
+        hosted = next((found for name in names if (found := self.named(name)) is not None), None)
+        if hosted is None:
+            raise error(
+                WBEM_E_PROVIDER_NOT_FOUND,
+                f"no provider is registered for consumers of class {class_.name} in {self._space.path}",
+                parameter=class_.name,
+            )
+        return hosted
+
     def raising(self) -> Iterator[HostedProvider]:
         """The providers that raise events of their own here (F-27)."""
         return self._providers.raising(self._space.path)

@@ -11,6 +11,7 @@ class Settings:
     max_calls, max_calls_per_user: pending operations; the excess gets WBEM_E_SERVER_TOO_BUSY or QUOTA_VIOLATION (H2).
     event_queue: events that may wait for one subscription's sink; more end it with QUEUE_OVERFLOW (B90).
     subscriptions, subscriptions_per_user: temporary subscriptions; the excess gets QUOTA_VIOLATION (H5).
+    permanent_queues: bytes of events that may wait for the consumers of permanent subscriptions, of all together (H8).
     provider_threads: threads one provider may hold; further calls wait without a thread (H11: ThreadsPerHost 256).
     """
 
@@ -19,6 +20,7 @@ class Settings:
         "event_queue",
         "max_calls",
         "max_calls_per_user",
+        "permanent_queues",
         "provider_threads",
         "sink_patience",
         "subscriptions",
@@ -30,6 +32,7 @@ class Settings:
         self.cancel_wait = 1.0
         self.max_calls = 5000
         self.max_calls_per_user = 5000
+        self.permanent_queues = 10_000_000
         self.provider_threads = 256
         self.event_queue = 10_000
         self.subscriptions = 10_000

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 _EPOCH: Final = 116_444_736_000_000_000
 # How often the store is asked what other processes have committed, while somebody subscribes to that.
 LOOK_SECONDS: Final = 0.1
+# How long providers are slowed down for a consumer that wants it (H7: MaxWaitOnEvents).
+BRAKE_SECONDS: Final = 2.0
 
 
 class Exchange:
@@ -48,6 +50,8 @@ class Exchange:
         self._stored = StoredEvents(self)
         self._providers = EventProviders(self)
         self._timers: Timers | None = None
+        self._brakes: set[object] = set()
+        self._brakes_until = 0.0
         self.count = 0
 
     @property
@@ -190,6 +194,23 @@ class Exchange:
 
             poll = self._polls[key] = Poll(self, subscription.space, class_, within, caller, ended=ended)
         return poll
+
+    # Slowing down
+
+    @property
+    def braked(self) -> bool:
+        """Whether providers are to be slowed down just now (E-55)."""
+        return bool(self._brakes) and self.loop.time() < self._brakes_until
+
+    def brake(self, whom: object, *, on: bool) -> None:
+        """Somebody cannot keep up, or can again. Nobody holds providers up for longer than BRAKE_SECONDS at a time:
+        after that what does not fit is dropped (E-58: MaxWaitOnEvents)."""
+        if not on:
+            self._brakes.discard(whom)
+        elif whom not in self._brakes:
+            if not self._brakes:
+                self._brakes_until = self.loop.time() + BRAKE_SECONDS
+            self._brakes.add(whom)
 
     # Raising
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 # Events that are offered to subscriptions in one turn of the loop.
 SLICE: Final = 256
+# How often it is looked whether a consumer that cannot keep up still slows everybody down.
+BRAKED_SECONDS: Final = 0.05
 _LOG: Final = logging.getLogger("openwmi.events")
 
 
@@ -209,7 +211,14 @@ class Outlet:
         _tell_all(calls)
 
     def _drain(self) -> None:
-        """Offer what waits, a slice in each turn, so that a flood does not keep the loop from its other work."""
+        """Offer what waits, a slice in each turn, so that a flood does not keep the loop from its other work. While a
+        consumer that slows providers down cannot keep up, what waits stays, and in the end the provider with it."""
+        if self._exchange.braked and not self.stopped:
+            self.loop.call_later(BRAKED_SECONDS, self._drain)
+        else:
+            self._offer_slice()
+
+    def _offer_slice(self) -> None:
         with self._room:
             raised = [self._waiting.popleft() for _ in range(min(SLICE, len(self._waiting)))]
             self._scheduled = bool(self._waiting)
@@ -221,7 +230,7 @@ class Outlet:
 
     def _after_waiting(self, function: Callable[..., object], *arguments: Any) -> None:
         for _ in range(0, len(self._waiting), SLICE):
-            self._drain()
+            self._offer_slice()
         function(*arguments)
 
     def _raise(self, raised: Raised) -> None:

@@ -14,7 +14,7 @@ from openwmi.service.registered.hostprocess import Channel
 from openwmi.service.registered.patience import timed_out
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from openwmi.contract.provider import Initialization, Request
     from openwmi.model.classes import Class
@@ -77,6 +77,9 @@ class HostedObject:
 
     def delete(self, request: Request, keys: Mapping[str, object]) -> None:
         list(self._call(request, "delete", (keys,)))
+
+    def consume(self, request: Request, consumer: Instance, events: Sequence[Instance]) -> None:
+        list(self._call(request, "consume", (consumer, tuple(events))))
 
     def method(
         self, request: Request, method: str, keys: Mapping[str, object] | None, params: Mapping[str, object]

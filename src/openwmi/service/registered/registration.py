@@ -19,6 +19,7 @@ from openwmi.service.stored import ident_of, root_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from openwmi.model.classes import Class
     from openwmi.model.instances import Instance
     from openwmi.service.namespaces import Namespace
 
@@ -53,6 +54,8 @@ _PROPERTY_ROLES: Final = (("SupportsGet", "get_property"), ("SupportsPut", "put_
 # The singletons of root that say how long an unused object is kept (B-41).
 _OBJECTS_KEPT: Final = "__objectprovidercachecontrol"
 _PROPERTIES_KEPT: Final = "__propertyprovidercachecontrol"
+_CONSUMERS_KEPT: Final = "__eventconsumerprovidercachecontrol"
+_CONSUMERS: Final = "__EventConsumerProviderRegistration"
 
 
 class HostName(NamedTuple):
@@ -87,6 +90,8 @@ class Registration(NamedTuple):
     @property
     def kept(self) -> str:
         """The name of the singleton that says how long an unused object is kept."""
+        if self.roles == {"consume"}:
+            return _CONSUMERS_KEPT
         only = {role for _, role in _PROPERTY_ROLES}
         return _PROPERTIES_KEPT if self.roles and self.roles <= only else _OBJECTS_KEPT
 
@@ -207,7 +212,22 @@ def _roles(registrations: list[Instance], name: str) -> tuple[frozenset[str], bo
             roles.add("method")
         elif class_.inherits_from("__PropertyProviderRegistration"):
             roles.update(role for flag, role in _PROPERTY_ROLES if one.raw_(flag))
+        elif class_.inherits_from(_CONSUMERS):
+            roles.add("consume")
     return frozenset(roles), selects
+
+
+def consumer_provider(space: Namespace, class_: Class) -> str | None:
+    """The name of the provider that a registration names for a class of consumers, or for one above it (E-76)."""
+    registered = space.schema.class_named(_CONSUMERS)
+    found: dict[str, str] = {}
+    for one in space.static_instances(registered):
+        name = _referred(one.raw_("provider"))
+        if name is not None:
+            found.update((str(each).lower(), name) for each in one.raw_("ConsumerClassNames") or ())
+    return next(
+        (found[name.lower()] for name in (class_.name, *class_.derivation) if name.lower() in found), None
+    )
 
 
 def _host(model: Any, name: str) -> HostName | None:

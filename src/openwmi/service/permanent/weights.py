@@ -1,0 +1,36 @@
+"""About how many bytes an event takes while it waits: what the sizes of queues are measured by (model.md E-58)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from openwmi.model.instances import Instance
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+# The object itself, beside its values.
+OBJECT: Final = 64
+
+
+def weight(event: Instance) -> int:
+    """The bytes of an event with everything embedded in it."""
+    total = 0
+    waiting: list[Any] = [event]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, Instance):
+            total += OBJECT
+            waiting.extend(value.values_)
+        elif isinstance(value, tuple):
+            waiting.extend(_heavy(value))
+            total += 8 * len(value)
+        elif isinstance(value, str):
+            total += 2 * len(value) + 8
+        else:
+            total += 8
+    return total
+
+
+def _heavy(values: Iterable[Any]) -> list[Any]:
+    return [one for one in values if isinstance(one, (str, tuple, Instance))]
