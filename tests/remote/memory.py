@@ -110,12 +110,17 @@ class MemoryNetwork:
     async def dial(
         self, factory: Callable[[], asyncio.Protocol], address: Address
     ) -> tuple[asyncio.BaseTransport, asyncio.BaseProtocol]:
+        return await self.dial_from(CLIENT, factory, address)
+
+    async def dial_from(
+        self, own: Address, factory: Callable[[], asyncio.Protocol], address: Address
+    ) -> tuple[asyncio.BaseTransport, asyncio.BaseProtocol]:
         self.dialled.append(address)
         served = self.hosts.get(address)
         if served is None:
             raise ConnectionRefusedError(111, "Connection refused")
         client, server = factory(), served()
-        mine, theirs = End(client, CLIENT, address), End(server, address, CLIENT)
+        mine, theirs = End(client, own, address), End(server, address, own)
         mine.other, theirs.other = theirs, mine
         mine.filter = theirs.filter = self.filter
         self.connections.append(mine)

@@ -60,7 +60,7 @@ class RunningCall:
         identity: object,
         principal: str,
         *,
-        finish: Callable[[BaseException | None, int], Outcome],
+        finish: Callable[[BaseException | None, int], Outcome] | None = None,
     ) -> None:
         self._table = table
         self._loop = table.loop
@@ -147,7 +147,12 @@ class RunningCall:
         self.advance()
 
     def on_end(self, fault: BaseException | None, status: int) -> None:
-        self.machine.ended(self.finish(fault, status))
+        assert self.finish is not None  # given where a feed of our own ends the call
+        self.on_outcome(self.finish(fault, status))
+
+    def on_outcome(self, outcome: Outcome) -> None:
+        """The source is through, and this is how it ended."""
+        self.machine.ended(outcome)
         self.advance()
 
     def on_begun(self) -> None:

@@ -101,6 +101,7 @@ class Channel(asyncio.Protocol):
     def __init__(self, address: Address, network: Network = NETWORK) -> None:
         self.peer = address
         self.local = Address("", 0)
+        self.remote = address
         self.level: int = AuthLevel.NONE
         self.deadlines = network.deadlines
         self._loop = asyncio.get_running_loop()
@@ -152,6 +153,10 @@ class Channel(asyncio.Protocol):
     def in_flight(self) -> int:
         """How many calls wait for their turn or their answer."""
         return len(self._waiting) + len(self._calls)
+
+    def bound(self, interface: SyntaxId) -> bool:
+        """Whether calls of an interface can be sent at once."""
+        return interface in self._numbers
 
     def on_closed(self, callback: Callable[[WbemError | None], object]) -> None:
         """Have `callback` told, once, that the channel has ended and why; None after `close`."""

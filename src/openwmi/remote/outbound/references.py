@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, Final, TypeVar
+from uuid import UUID, uuid4
 
 from openwmi.model.errors import WbemError
 from openwmi.model.status import RPC_E_DISCONNECTED, failed
 from openwmi.remote.outbound import failures
 from openwmi.wire.dcom import objref
 from openwmi.wire.dcom.guids import IRemUnknown
+from openwmi.wire.dcom.orpc import OrpcThis
 from openwmi.wire.dcom.remunknown import (
     REM_ADD_REF,
     REM_QUERY_INTERFACE,
@@ -25,8 +27,6 @@ from openwmi.wire.dcom.remunknown import (
 from openwmi.wire.errors import PeerMisbehaved, ProtocolError
 
 if TYPE_CHECKING:
-    from uuid import UUID
-
     from openwmi.remote.outbound.channel import Channel
     from openwmi.remote.outbound.dialling import Address
     from openwmi.remote.outbound.pinging import Pinger
@@ -89,6 +89,24 @@ class Proxy:
         """Call a method; faults and broken connections raise, HRESULTs stand in what comes back."""
         channel = self.exporter.channel
         return await channel.invoke(self.interface, self.ipid, method, inputs, deadline=deadline, cid=cid)
+
+    def send(
+        self,
+        method: ObjectMethod[In, Out],
+        inputs: In,
+        *,
+        deadline: float | None = None,
+        cid: UUID | None = None,
+    ) -> asyncio.Future[bytes]:
+        """Send a call of an interface that is bound, now; the stub of its answer, for `answered`."""
+        stub = method.call(inputs, OrpcThis(cid or uuid4()))
+        return self.exporter.channel.send(
+            self.interface, method, stub, object_id=self.ipid, deadline=deadline
+        )
+
+    def answered(self, method: ObjectMethod[In, Out], stub: bytes) -> Out:
+        """What an answer says."""
+        return self.exporter.channel.decoded(method.name, method.answered, stub)[1]
 
     async def query(self, interface: SyntaxId) -> Proxy:
         """Another interface of the same object; E_NOINTERFACE when it has none."""

@@ -1,0 +1,156 @@
+"""Operations that have one result: an object, a string, or nothing but a status. Asked for and waited for.
+
+For our own buffers in the synchronous form, one round trip; for a sink of the program semisynchronously, so that a call
+that cannot begin is refused before it is accepted (calls.md B11, B16).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from openwmi.contract.flags import WBEM_FLAG_RETURN_IMMEDIATELY
+from openwmi.contract.operations import PutInstance, described
+from openwmi.contract.outcome import Outcome
+from openwmi.model.errors import WbemError
+from openwmi.model.status import WBEM_S_TIMEDOUT, failed
+from openwmi.remote.client.failures import RemoteFailure
+from openwmi.wire.errors import PeerMisbehaved, ProtocolError
+from openwmi.wire.wmi import guids, results
+from openwmi.wire.wmi.services import inputs_of, method_of
+from openwmi.wire.wmi.types import object_in
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from openwmi.calls.running import RunningCall
+    from openwmi.contract.operations import AnyOperation
+    from openwmi.model.classes import Class
+    from openwmi.model.instances import Instance
+    from openwmi.remote.client.settings import Settings
+    from openwmi.remote.outbound.references import Proxy
+
+# How long a call result is asked to wait at a time, in milliseconds: each answer shows that the server lives.
+_WAIT: Final = 5000
+# A synchronous method has no sign of life before its end; whoever waits has a deadline of his own.
+_METHOD_SECONDS: Final = 86_400.0
+
+
+class Ask:
+    """Runs one operation and tells its call how it ended. Implements calls.running.Source."""
+
+    def __init__(
+        self,
+        call: RunningCall,
+        work: Callable[[], Awaitable[tuple[list[Any], Outcome]]],
+        explain: Callable[[WbemError], WbemError],
+    ) -> None:
+        self._call = call
+        self._work = work
+        self._explain = explain
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    def allow(self, demand: int) -> None:
+        """One object always has room."""
+
+    def stop(self) -> None:
+        self._task.cancel()
+
+    async def _run(self) -> None:
+        try:
+            objects, outcome = await self._work()
+        except WbemError as reason:
+            self._call.on_outcome(RemoteFailure.of(self._explain(reason)))
+            return
+        if objects:
+            self._call.on_batch(objects)
+        self._call.on_outcome(outcome)
+
+
+def objects_of(proxy: Proxy, reference: bytes | None) -> list[Class | Instance]:
+    """The object that came by value, if one did."""
+    if not reference:
+        return []
+    try:
+        return [object_in(reference)]
+    except ProtocolError as reason:
+        raise proxy.exporter.channel.misbehaved("a result", reason) from reason
+
+
+async def synchronously(
+    services: Proxy,
+    operation: AnyOperation,
+    flags: int,
+    context: bytes | None,
+    *,
+    settings: Settings,
+    refused: Callable[[int], WbemError],
+) -> tuple[list[Any], Outcome]:
+    """The operation in its synchronous form."""
+    row = described(operation)
+    inputs = replace(inputs_of(operation, flags, context), call_result=None)
+    patience = settings.network.deadlines.call
+    deadline = _METHOD_SECONDS if row.method == "ExecMethod" else patience
+    answer = await services.call(method_of(operation, asynchronous=False), inputs, deadline=deadline)
+    if failed(answer.result):
+        raise refused(answer.result)
+    return objects_of(services, getattr(answer, "found", None)), Outcome(answer.result)
+
+
+async def begun(
+    services: Proxy,
+    operation: AnyOperation,
+    flags: int,
+    context: bytes | None,
+    *,
+    refused: Callable[[int], WbemError],
+) -> Proxy:
+    """Begin the operation semisynchronously; its call result. Raises what refuses it."""
+    inputs = inputs_of(operation, flags | WBEM_FLAG_RETURN_IMMEDIATELY, context)
+    answer = await services.call(method_of(operation, asynchronous=False), inputs)
+    if failed(answer.result):
+        raise refused(answer.result)
+    return services.exporter.adopt(answer.call_result or None, guids.IWbemCallResult)
+
+
+async def result_of(
+    result: Proxy, operation: AnyOperation, refused: Callable[[int], WbemError]
+) -> tuple[list[Any], Outcome]:
+    """What a call result comes to, however long it takes; it is released on every way out."""
+    try:
+        status = await _status(result)
+        if failed(status):
+            raise refused(status)
+        if described(operation).delivers == "object":
+            found = await result.call(results.GET_RESULT_OBJECT, results.Timeout(_WAIT))
+            if failed(found.result) and described(operation).method == "GetObject":
+                raise refused(found.result)
+            return objects_of(result, found.found), Outcome(status)
+        if isinstance(operation, PutInstance):
+            told = await result.call(results.GET_RESULT_STRING, results.Timeout(_WAIT))
+            return [], Outcome(status, None if failed(told.result) else told.text)
+        return [], Outcome(status)
+    finally:
+        result.drop()
+
+
+async def _status(result: Proxy) -> int:
+    """The final status of the operation (calls.md F29)."""
+    loop = asyncio.get_running_loop()
+    while True:
+        since = loop.time()
+        answer = await result.call(
+            results.GET_CALL_STATUS,
+            results.Timeout(_WAIT),
+            deadline=_WAIT / 1000 + result.exporter.channel.deadlines.call,
+        )
+        if answer.result != WBEM_S_TIMEDOUT:
+            if failed(answer.result):
+                wrong = PeerMisbehaved(
+                    f"GetCallStatus fails with 0x{answer.result:08X}", "[MS-WMI] 3.1.4.5.4"
+                )
+                raise result.exporter.channel.misbehaved("GetCallStatus", wrong)
+            return int(answer.status)
+        # A server that does not wait must not make us ask without end.
+        await asyncio.sleep(max(0.0, since + _WAIT / 2000 - loop.time()))

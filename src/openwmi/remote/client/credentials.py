@@ -1,0 +1,186 @@
+"""Who logs on at another machine, and with what: NTLM, Kerberos, or what the two sides agree on.
+
+Secrets live here and nowhere else; nothing prints them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from openwmi.model.errors import error
+from openwmi.model.status import SEC_E_NO_CREDENTIALS, WBEM_E_INVALID_PARAMETER
+from openwmi.remote.outbound.channel import Security
+from openwmi.remote.outbound.dialling import is_literal
+from openwmi.threads import Threads
+from openwmi.wire.errors import AuthenticationFailed
+from openwmi.wire.ntlm import Credential, Initiator, nt_hash
+from openwmi.wire.rpc.constants import AuthLevel
+
+if TYPE_CHECKING:
+    from openwmi.wire.rpc.security import SecurityContext
+
+Auth = Literal["negotiate", "ntlm", "kerberos"]
+
+LEVELS: Final = {"integrity": AuthLevel.INTEGRITY, "privacy": AuthLevel.PRIVACY}
+# 100 ns ticks between 1601 and 1970.
+_EPOCH: Final = 116_444_736_000_000_000
+# What talks to a KDC blocks, for as long as the network likes.
+_TICKETS: Final = Threads(32, name="openwmi-tickets")
+_NTLM_RANDOMNESS: Final = 24
+
+
+def filetime(seconds: float | None = None) -> int:
+    """A Unix time, now by default, as a FILETIME."""
+    return int((time.time() if seconds is None else seconds) * 10_000_000) + _EPOCH
+
+
+class Credentials:
+    r"""A user with a password, an NT hash, a keytab or a ticket cache; without a user, whoever holds the default cache.
+
+    user: `name`, `DOMAIN\name` or `name@realm`. auth: the protocol, "negotiate" for Kerberos where there are tickets
+    and NTLM elsewhere. level: of every message both ways, "privacy" or "integrity".
+    """
+
+    def __init__(
+        self,
+        user: str | None = None,
+        password: str | None = None,
+        *,
+        nt_hash: str | None = None,
+        keytab: str | None = None,
+        ccache: str | None = None,
+        auth: Auth = "negotiate",
+        level: Literal["privacy", "integrity"] = "privacy",
+    ) -> None:
+        self.user = user or ""
+        self.auth: Auth = auth
+        self.level = LEVELS[level]
+        self._password = password
+        self._hash = _hash_of(nt_hash)
+        self._keytab = keytab
+        self._ccache = ccache
+
+    def __repr__(self) -> str:
+        return f"Credentials({self.user!r}, auth={self.auth!r}, level={self.level.name})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Credentials) and vars(self) == vars(other)
+
+    def __hash__(self) -> int:
+        return hash((self.user, self.auth, self.level))
+
+    @property
+    def account(self) -> tuple[str, str]:
+        """(domain, name), as NTLM sends them: a user principal name is a name without a domain."""
+        domain, separator, name = self.user.partition("\\")
+        return (domain, name) if separator else ("", self.user)
+
+    @property
+    def secret(self) -> bytes | None:
+        """The NT hash, by which a callback shows that it comes from where we logged on; None without NTLM."""
+        if self._hash is not None:
+            return self._hash
+        return None if self._password is None else nt_hash(self._password)
+
+    @property
+    def has_tickets(self) -> bool:
+        """Whether Kerberos has something to go by, other than a password that may be NTLM's alone."""
+        return bool(self._keytab or self._ccache or "@" in self.user or not self.user)
+
+    def security(self, host: str) -> Security:
+        """How an association with a host logs on. SEC_E_NO_CREDENTIALS where there is nothing to log on with."""
+        if self._wants_kerberos(host):
+            return Security(self._negotiated, self.level)
+        if self.secret is None:
+            raise error(SEC_E_NO_CREDENTIALS, self._lacking())
+        return Security(self._ntlm, self.level)
+
+    def _wants_kerberos(self, host: str) -> bool:
+        if self.auth != "negotiate":
+            return self.auth == "kerberos"
+        named = not is_literal(host) or self.secret is None
+        return named and self.has_tickets and find_spec("gssapi") is not None
+
+    def _lacking(self) -> str:
+        if self.user and self.auth != "kerberos":
+            return f"a password or an NT hash of {self.user} is missing"
+        return "nobody to log on as: a user and a password, or Kerberos tickets, are missing"
+
+    def _ntlm(self, target: str) -> Initiator:
+        domain, name = self.account
+        credential = Credential(name, domain=domain, hashed=self.secret)
+        return Initiator(credential, os.urandom(_NTLM_RANDOMNESS), filetime=filetime(), target=target)
+
+    async def _negotiated(self, target: str) -> SecurityContext:
+        """Kerberos; with "negotiate" NTLM instead where no ticket is to be had and NTLM is an option."""
+        from openwmi.wire import kerberos, spnego
+
+        context = kerberos.Initiator(self._kerberos(), target)
+        try:
+            await _apart(context.prepare)
+        except AuthenticationFailed:
+            if self.auth == "kerberos" or self.secret is None:
+                raise
+            return self._ntlm(target)
+        if self.auth == "kerberos":
+            return context
+        ntlm = None if self.secret is None else self._ntlm(target)
+        return spnego.initiating(kerberos=context, ntlm=ntlm)
+
+    def _kerberos(self) -> Any:
+        from openwmi.wire import kerberos
+
+        if self._keytab:
+            return kerberos.Credential.keytab(self._principal(), self._keytab)
+        if self._ccache or self._password is None:
+            return kerberos.Credential.ccache(self._ccache, user=self._principal() or None)
+        return kerberos.Credential.password(self._principal(), self._password)
+
+    def _principal(self) -> str:
+        domain, name = self.account
+        return f"{name}@{domain.upper()}" if domain else name
+
+
+def _hash_of(text: str | None) -> bytes | None:
+    """32 hexadecimal digits, also as the second half of `LM:NT`."""
+    if text is None:
+        return None
+    try:
+        found = bytes.fromhex(text.rpartition(":")[2])
+    except ValueError:
+        found = b""
+    if len(found) != 16:
+        raise error(WBEM_E_INVALID_PARAMETER, "an NT hash has 32 hexadecimal digits", parameter="nt_hash")
+    return found
+
+
+async def _apart(job: Any) -> None:
+    """Run a blocking function in a thread that nobody has to wait for."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[None] = loop.create_future()
+
+    def settle(failure: BaseException | None) -> None:
+        if done.done():
+            return
+        if failure is None:
+            done.set_result(None)
+        else:
+            done.set_exception(failure)
+
+    def work() -> None:
+        failure: BaseException | None = None
+        try:
+            job()
+        except Exception as reason:  # noqa: BLE001 - whoever waits raises it
+            failure = reason
+        try:
+            loop.call_soon_threadsafe(settle, failure)
+        except RuntimeError:  # the loop has ended meanwhile
+            pass
+
+    _TICKETS.submit(work)
+    await done

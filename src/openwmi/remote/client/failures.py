@@ -1,0 +1,62 @@
+"""Failures of calls on another machine: the error that says where, and the outcome that still knows it."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from copy import copy
+from typing import TYPE_CHECKING
+
+from openwmi.contract.operations import described, parameter_info
+from openwmi.contract.outcome import Outcome
+from openwmi.model.errors import WbemError, error
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from openwmi.contract.operations import AnyOperation
+
+
+class RemoteFailure(Outcome):
+    """An outcome with the error that it came from: which host, how far one got, on which object."""
+
+    cause: WbemError
+
+    @classmethod
+    def of(cls, cause: WbemError, text: str | None = None) -> RemoteFailure:
+        made = cls(cause.code, text, cause.extended)
+        made.cause = cause
+        return made
+
+    def as_error(self) -> WbemError:
+        """The error anew: it may be raised in several places."""
+        return copy(self.cause).with_traceback(None)
+
+
+def refused(code: int, operation: AnyOperation, host: str, namespace: str) -> WbemError:
+    """The error for a status that a server gave an operation."""
+    row = described(operation)
+    subject = parameter_info(operation)
+    made = error(code, operation=row.method, parameter=subject, namespace=namespace)
+    made.host = host
+    made.phase = row.method
+    return made
+
+
+def explained(reason: WbemError, operation: AnyOperation, host: str, namespace: str) -> WbemError:
+    """An error of the way, with what was being done."""
+    reason.operation = reason.operation or described(operation).method
+    reason.namespace = reason.namespace or namespace
+    reason.parameter = reason.parameter or parameter_info(operation)
+    reason.host = host
+    return reason
+
+
+@contextmanager
+def placed(host: str, phase: str | None = None) -> Iterator[None]:
+    """Errors say the host as it was named, and the phase unless they know a closer one."""
+    try:
+        yield
+    except WbemError as reason:
+        reason.host = host
+        reason.phase = reason.phase or phase
+        raise

@@ -1,0 +1,272 @@
+"""One log-on to another machine: the way there, its exporter, and everything of ours that lives on it.
+
+Connecting has phases, and an error says in which one it happened: name, connect, bind (on the resolver's port),
+activation, connect and bind (on the exporter's), log-on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from typing import TYPE_CHECKING, Any, Final
+
+from openwmi.calls.table import Calls
+from openwmi.model.errors import WbemError, error
+from openwmi.model.status import RPC_S_SERVER_UNAVAILABLE, failed
+from openwmi.remote.client.activation import Activated, activate
+from openwmi.remote.client.choosing import UNREACHED, Choice, choose
+from openwmi.remote.client.failures import placed
+from openwmi.remote.client.receiving import Receiver
+from openwmi.remote.client.settings import Settings
+from openwmi.remote.outbound.channel import Channel
+from openwmi.remote.outbound.dialling import ENDPOINT_MAPPER, Address
+from openwmi.remote.outbound.pinging import Pinger
+from openwmi.remote.outbound.references import PARTING, RemoteExporter
+from openwmi.wire.dcom.guids import IRemoteSCMActivator, IRemUnknown
+from openwmi.wire.wmi import guids
+from openwmi.wire.wmi.contexts import write_context
+from openwmi.wire.wmi.login import NTLM_LOGIN, SET_CLIENT_INFO, NtlmLogin, SetClientInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from openwmi.contract.context import Context
+    from openwmi.remote.client.credentials import Credentials
+    from openwmi.remote.client.services import RemoteServices
+    from openwmi.remote.outbound.channel import Security
+    from openwmi.remote.outbound.references import Proxy
+
+# Asked for in one bind, so that nearly no call has to wait for its interface.
+_INTERFACES: Final = (
+    guids.IWbemLevel1Login,
+    IRemUnknown,
+    guids.IWbemServices,
+    guids.IEnumWbemClassObject,
+    guids.IWbemFetchSmartEnum,
+    guids.IWbemWCOSmartEnum,
+    guids.IWbemLoginClientID,
+)
+
+
+async def connect(
+    host: str,
+    namespace: str,
+    credentials: Credentials,
+    *,
+    port: int | None = None,
+    locale: str | None = None,
+    context: Context | None = None,
+    settings: Settings | None = None,
+) -> RemoteServices:
+    """Log on to a namespace of another machine. port: of its resolver, 135 by default."""
+    from openwmi.remote.client.services import RemoteServices
+
+    machine = await Machine.reach(Address(host, port or ENDPOINT_MAPPER), credentials, settings)
+    try:
+        return RemoteServices(machine, await machine.log_on(namespace, locale, context), namespace, locale)
+    except BaseException:
+        await machine.close()
+        raise
+
+
+class Machine:
+    """Another machine, as one user. It is let go when nothing that `enter` announced is left."""
+
+    def __init__(
+        self, resolver: Address, credentials: Credentials, exporter: RemoteExporter, settings: Settings
+    ) -> None:
+        self.resolver = resolver
+        self.credentials = credentials
+        self.exporter = exporter
+        self.settings = settings
+        self.loop = asyncio.get_running_loop()
+        self.calls = Calls(self.loop, settings)
+        self._uses = 0
+        self._choice: Choice | None = None
+        self._receiver: Receiver | None = None
+        self._login: Proxy | None = None
+        self._client: Proxy | None = None
+        self._ending: asyncio.Task[None] | None = None
+        self._farewells: set[asyncio.Task[object]] = set()
+
+    @property
+    def host(self) -> str:
+        """As it was named."""
+        return self.resolver.host
+
+    @property
+    def channel(self) -> Channel:
+        return self.exporter.channel
+
+    @property
+    def address(self) -> str:
+        """The address that its name led to."""
+        return self.channel.remote.host
+
+    @property
+    def local(self) -> str:
+        """The address of ours that it sees."""
+        return self.channel.local.host
+
+    @property
+    def principal(self) -> str:
+        """Who we are there: calls are found by this and their sink (calls.md D13)."""
+        return f"{self.credentials.user}@{self.host}".lower()
+
+    @classmethod
+    async def reach(
+        cls, resolver: Address, credentials: Credentials, settings: Settings | None = None
+    ) -> Machine:
+        """All but the log-on to a namespace."""
+        settings = settings or Settings()
+        with placed(resolver.host):
+            security = credentials.security(resolver.host)
+            opening = await Channel.open(
+                resolver,
+                IRemoteSCMActivator,
+                security,
+                target=f"RPCSS/{resolver.host}",
+                network=settings.network,
+            )
+            try:
+                activated = await activate(opening)
+                channel = await _exporter(opening, activated, security, resolver, settings)
+            except BaseException:
+                opening.abort()
+                raise
+            pinger = Pinger(resolver, security, target=f"RPCSS/{resolver.host}", network=settings.network)
+            exporter = RemoteExporter(channel, activated.oxid, activated.rem_unknown, pinger)
+            machine = cls(resolver, credentials, exporter, settings)
+            machine._login = exporter.adopt(activated.reference, guids.IWbemLevel1Login)
+            if activated.client is not None:
+                machine._client = exporter.adopt(activated.client, guids.IWbemLoginClientID)
+            return machine
+
+    async def log_on(
+        self, namespace: str, locale: str | None = None, context: Context | None = None
+    ) -> Proxy:
+        """IWbemLevel1Login::NTLMLogin: the proxy for IWbemServices of a namespace (calls.md A.4)."""
+        assert self._login is not None
+        with placed(self.host, "log-on"):
+            self._introduce()
+            path = "//./" + namespace.replace("\\", "/")
+            answer = await self._login.call(NTLM_LOGIN, NtlmLogin(path, locale, 0, write_context(context)))
+            if failed(answer.result):
+                raise error(answer.result, f"{self.host} refuses {namespace}", namespace=namespace)
+            return self.exporter.adopt(answer.services, guids.IWbemServices)
+
+    def _introduce(self) -> None:
+        """Say who calls, for the server's records, once; whether it listens does not matter (calls.md A32)."""
+        client, self._client = self._client, None
+        if client is None or not self.channel.bound(guids.IWbemLoginClientID):
+            return
+        # Sent, not awaited: the log-on goes right behind it.
+        told = client.send(SET_CLIENT_INFO, SetClientInfo(socket.gethostname(), os.getpid()))
+
+        def done(answer: asyncio.Future[bytes]) -> None:
+            if not answer.cancelled():
+                answer.exception()
+            client.drop()
+
+        told.add_done_callback(done)
+
+    # How sinks hear of their objects
+
+    async def chosen(self) -> Choice:
+        """How sinks of the program are served, decided with the first of them."""
+        if self._choice is None:
+            self._choice = await choose(self)
+        return self._choice
+
+    @property
+    def receiver(self) -> Receiver:
+        """Where it reaches our sinks."""
+        if self._receiver is None:
+            self._receiver = Receiver.here()
+        return self._receiver
+
+    def settles_for_polling(self, code: int) -> bool:
+        """Whether a call with a sink that was refused like this is made anew by polling, and all others after it."""
+        if self.settings.delivery != "auto" or code not in UNREACHED:
+            return False
+        why = f"{self.host} cannot call back here (0x{code:08X})"
+        self._choice = Choice("poll", why)
+        return True
+
+    # Who uses it
+
+    def enter(self) -> None:
+        """One more thing of ours lives there."""
+        self._uses += 1
+
+    def leave(self) -> None:
+        """One less; the last one lets the machine go."""
+        self._uses -= 1
+        if not self._uses and self._ending is None:
+            self._ending = self.loop.create_task(self._end())
+
+    async def close(self) -> None:
+        """Release everything and end the connection."""
+        if self._ending is None:
+            self._ending = self.loop.create_task(self._end())
+        await asyncio.wait([self._ending])
+
+    def farewell(self, work: Coroutine[Any, Any, object]) -> None:
+        """Do one more thing there, which nobody waits for but the end."""
+        self.enter()
+        task = self.loop.create_task(work)
+        self._farewells.add(task)
+        task.add_done_callback(self._said)
+
+    def _said(self, task: asyncio.Task[object]) -> None:
+        self._farewells.discard(task)
+        self.leave()
+
+    async def settled(self) -> None:
+        """Wait, not for long, until all is said, and for the end that `leave` has begun then, if it has."""
+        if self._farewells:
+            await asyncio.wait(self._farewells, timeout=PARTING)
+            await asyncio.sleep(0)
+        if self._ending is not None:
+            await asyncio.wait([self._ending])
+
+    async def _end(self) -> None:
+        await self.exporter.close()
+        if self._receiver is not None:
+            await self._receiver.leave(self)
+
+    def on_lost(self, callback: Callable[[WbemError | None], object]) -> None:
+        """Have `callback` told when the connection has ended."""
+        self.channel.on_closed(callback)
+
+
+async def _exporter(
+    opening: Channel, activated: Activated, security: Security, resolver: Address, settings: Settings
+) -> Channel:
+    """The channel to the exporter, at the address that the resolver was reached at and nowhere else.
+
+    Bindings name all addresses of a server, some of which lead to other machines from here; and logging on at an
+    address that a server names would show our proof to whomever it likes.
+    """
+    if opening.remote.port in activated.ports:
+        return opening
+    last: WbemError | None = None
+    for port in activated.ports:
+        try:
+            channel = await Channel.open(
+                Address(opening.remote.host, port),
+                _INTERFACES,
+                security,
+                target=f"host/{resolver.host}",
+                network=settings.network,
+            )
+        except WbemError as reason:
+            if reason.code != RPC_S_SERVER_UNAVAILABLE:
+                raise
+            last = reason
+        else:
+            await opening.close()
+            return channel
+    assert last is not None  # an exporter without a port is refused in activation
+    raise last

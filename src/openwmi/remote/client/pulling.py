@@ -1,0 +1,258 @@
+"""Results pulled: enumerators page by page, the next page asked for before this one is decoded (calls.md F.1; E18).
+
+Pages come through IWbemWCOSmartEnum, where a class travels once, and through IEnumWbemClassObject::Next from servers
+that do not have it (F26). What nobody wants yet is not asked for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID, uuid4
+
+from openwmi.contract.outcome import Outcome
+from openwmi.model.errors import WbemError, error
+from openwmi.model.status import WBEM_S_FALSE, WBEM_S_TIMEDOUT, failed
+from openwmi.remote.client.failures import RemoteFailure
+from openwmi.wire.dcom import objref
+from openwmi.wire.errors import PeerMisbehaved, ProtocolError
+from openwmi.wire.wmi import enumerators as wire
+from openwmi.wire.wmi import guids
+from openwmi.wmio import Decoder
+from openwmi.wmio.arrays import ArrayDecoder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from openwmi.calls.running import RunningCall
+    from openwmi.model.batches import Batch
+    from openwmi.remote.client.settings import Settings
+    from openwmi.remote.outbound.references import Proxy
+
+# How long a page may gather at the server, in milliseconds: little at first, so that a slow source's first objects do
+# not wait for a full page; more while nothing comes.
+_SHORTEST: Final = 50
+_LONGEST: Final = 2000
+# An event is not kept waiting for others.
+_EVENT_WAIT: Final = 5000
+
+
+class Page:
+    """One answer: its objects, still undecoded, and what it says about the rest."""
+
+    __slots__ = ("count", "decode", "status")
+
+    def __init__(self, count: int, status: int, decode: Callable[[], Batch]) -> None:
+        self.count = count
+        self.status = status
+        self.decode = decode
+
+    @property
+    def last(self) -> bool:
+        """Whether no other page will come: the end, or a failure. Timing out is neither (F4)."""
+        return self.status not in (0, WBEM_S_TIMEDOUT)
+
+
+class SmartPages:
+    """Pages of IWbemWCOSmartEnum. The classes that came stay known for its whole life ([MS-WMI] 3.1.4.7.1)."""
+
+    def __init__(self, proxy: Proxy) -> None:
+        self._proxy = proxy
+        self._guid: UUID = uuid4()
+        self._decoder = ArrayDecoder()
+
+    def ask(self, count: int, milliseconds: int, deadline: float) -> asyncio.Future[bytes]:
+        return self._proxy.send(
+            wire.SMART_NEXT, wire.SmartNext(self._guid, milliseconds, count), deadline=deadline
+        )
+
+    def read(self, stub: bytes) -> Page:
+        answer = self._proxy.answered(wire.SMART_NEXT, stub)
+
+        def decode() -> Batch:
+            found: Batch = [] if answer.packet is None else self._decoder.decode(answer.packet)
+            if len(found) != answer.returned:
+                raise _contradiction(self._proxy, f"{answer.returned} objects announced, {len(found)} sent")
+            return found
+
+        return Page(answer.returned, answer.result, decode)
+
+
+class PlainPages:
+    """Pages of IEnumWbemClassObject, where every object brings its class."""
+
+    def __init__(self, proxy: Proxy) -> None:
+        self._proxy = proxy
+        self._decoder = Decoder()
+
+    def ask(self, count: int, milliseconds: int, deadline: float) -> asyncio.Future[bytes]:
+        return self._proxy.send(wire.NEXT, wire.Next(milliseconds, count), deadline=deadline)
+
+    def read(self, stub: bytes) -> Page:
+        answer = self._proxy.answered(wire.NEXT, stub)
+
+        def decode() -> Batch:
+            return [self._object(reference) for reference in answer.objects]
+
+        return Page(len(answer.objects), answer.result, decode)
+
+    def _object(self, reference: bytes | None) -> Any:
+        try:
+            return self._decoder.decode(objref.custom(reference, guids.CLSID_WbemClassObject))
+        except ProtocolError as reason:
+            raise self._proxy.exporter.channel.misbehaved("Next", reason) from reason
+
+
+def _contradiction(proxy: Proxy, what: str) -> WbemError:
+    return proxy.exporter.channel.misbehaved("Next", PeerMisbehaved(what, "[MS-WMI] 3.1.4.7.1"))
+
+
+async def pages_of(enumerator: Proxy, held: list[Proxy]) -> SmartPages | PlainPages:
+    """The best pages that an enumerator has to offer; what is held for them besides it goes into `held`."""
+    channel = enumerator.exporter.channel
+    try:
+        smart = await _smart(enumerator)
+        held.append(smart)
+        await channel.require(guids.IWbemWCOSmartEnum)
+    except WbemError:
+        if channel.closed:
+            raise
+        await channel.require(guids.IEnumWbemClassObject)
+        return PlainPages(enumerator)
+    return SmartPages(smart)
+
+
+async def _smart(enumerator: Proxy) -> Proxy:
+    fetch = await enumerator.query(guids.IWbemFetchSmartEnum)
+    try:
+        answer = await fetch.call(wire.GET_SMART_ENUM, wire.Nothing())
+    finally:
+        fetch.drop()
+    if failed(answer.result):
+        raise error(answer.result)
+    return enumerator.exporter.adopt(answer.enumerator, guids.IWbemWCOSmartEnum)
+
+
+class Pull:
+    """Feeds a call from an enumerator, as far as its sink wants. Implements calls.running.Source.
+
+    events: they come one by one and are not kept waiting; explain: gives an error its place.
+    """
+
+    def __init__(
+        self,
+        call: RunningCall,
+        enumerator: Proxy,
+        settings: Settings,
+        *,
+        events: bool,
+        explain: Callable[[WbemError], WbemError],
+    ) -> None:
+        self._call = call
+        self._enumerator = enumerator
+        self._held: list[Proxy] = [enumerator]
+        self._most = settings.page
+        self._patience = settings.network.deadlines.call
+        self._events = events
+        self._explain = explain
+        self._loop = asyncio.get_running_loop()
+        self._demand = 0
+        self._hungry: asyncio.Future[None] | None = None
+        self._asked: asyncio.Future[bytes] | None = None
+        self._count = 0  # how many objects were asked for last
+        self._wait = 0  # and how long the server may take, in milliseconds
+        self._since = 0.0
+        self._task = self._loop.create_task(self._run())
+
+    # Source
+
+    def allow(self, demand: int) -> None:
+        self._demand = demand
+        if self._hungry is not None and not self._hungry.done():
+            self._hungry.set_result(None)
+
+    def stop(self) -> None:
+        self._task.cancel()
+        self._release()
+
+    # Reading
+
+    async def _run(self) -> None:
+        try:
+            pages = await pages_of(self._enumerator, self._held)
+            while not await self._page(pages):
+                pass
+        except WbemError as reason:
+            self._call.on_outcome(RemoteFailure.of(self._explain(reason)))
+        finally:
+            self._release()
+
+    async def _page(self, pages: SmartPages | PlainPages) -> bool:
+        """Get one page and hand it on; True after the last."""
+        if self._asked is None:
+            await self._appetite()
+            self._ask(pages, None)
+        assert self._asked is not None
+        stub = await self._asked
+        self._asked = None
+        page = pages.read(stub)
+        self._check(page)
+        if not page.last and self._demand > page.count:
+            if page.count or not self._hasty():
+                # Asked for before this one is decoded: the server works while we do.
+                self._ask(pages, page)
+            else:
+                await asyncio.sleep(self._wait / 1000)
+        batch = page.decode() if page.count else []
+        if batch:
+            self._demand = 0  # the call says anew what it wants
+            self._call.on_batch(batch)
+        if page.last:
+            self._finish(page.status)
+        return page.last
+
+    async def _appetite(self) -> None:
+        """Wait until somebody wants more."""
+        while self._demand <= 0:
+            self._hungry = self._loop.create_future()
+            await self._hungry
+
+    def _ask(self, pages: SmartPages | PlainPages, before: Page | None) -> None:
+        left = self._demand - (before.count if before is not None else 0)
+        self._count, self._wait = self._measure(max(1, min(self._most, left)), before)
+        self._since = self._loop.time()
+        self._asked = pages.ask(self._count, self._wait, self._wait / 1000 + self._patience)
+
+    def _measure(self, count: int, before: Page | None) -> tuple[int, int]:
+        """How many objects to ask for, and for how long."""
+        found = before is not None and before.count > 0
+        if self._events:
+            return (count, 0) if found else (1, _EVENT_WAIT)
+        if found or before is None:
+            return count, _SHORTEST
+        return count, min(2 * self._wait, _LONGEST)
+
+    def _hasty(self) -> bool:
+        """Whether the server came back with nothing, long before the time was up."""
+        return self._loop.time() - self._since < self._wait / 2000
+
+    def _check(self, page: Page) -> None:
+        if page.count > self._count:
+            raise _contradiction(self._enumerator, f"{page.count} objects where {self._count} were asked for")
+        if not page.status and page.count < self._count:
+            raise _contradiction(
+                self._enumerator, f"a full page of {page.count} objects where {self._count} were asked for"
+            )
+
+    def _finish(self, status: int) -> None:
+        if failed(status):
+            self._call.on_outcome(RemoteFailure.of(self._explain(error(status))))
+        else:
+            self._call.on_outcome(Outcome(0 if status == WBEM_S_FALSE else status))
+
+    def _release(self) -> None:
+        asked, self._asked = self._asked, None
+        if asked is not None:
+            asked.cancel()
+        for proxy in self._held:
+            proxy.drop()

@@ -1,0 +1,133 @@
+"""Where servers reach the sinks of this process: one listener per loop, there only while sinks wait (wire.md 6.3, 6.4).
+
+It serves the resolver, IRemUnknown and IWbemObjectSink and nothing else; it lets in only servers that have a call of
+ours, and takes only those who prove to be the one that was logged on to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+from weakref import WeakKeyDictionary
+
+from openwmi.remote.client.credentials import filetime
+from openwmi.remote.inbound.addresses import RESOLVER_PORT, Address, Addresses
+from openwmi.remote.inbound.exporter import ANYONE, Exporter
+from openwmi.remote.inbound.limits import ListenerLimits
+from openwmi.remote.inbound.listener import Listener
+from openwmi.wire.dcom.bindings import SecurityBinding
+from openwmi.wire.dcom.objref import SORF_NOPING
+from openwmi.wire.ntlm import Acceptor, ServerNames
+from openwmi.wire.rpc.constants import AuthType
+from openwmi.wire.wmi.guids import IWbemObjectSink
+
+if TYPE_CHECKING:
+    from openwmi.remote.client.machine import Machine
+    from openwmi.remote.inbound.association import Association
+    from openwmi.remote.inbound.incoming import Exported
+    from openwmi.wire.rpc.security import SecurityContext
+
+_REFERENCES: Final = 5
+_NAMES: Final = ServerNames("OPENWMI", "OPENWMI", "openwmi", "openwmi")
+_OFFERED: Final = (SecurityBinding(AuthType.NTLM),)
+
+_RECEIVERS: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, Receiver]] = WeakKeyDictionary()
+
+
+class Receiver:
+    """The listener of one loop, and the machines that may come to it."""
+
+    def __init__(self) -> None:
+        self.exporter = Exporter((IWbemObjectSink.uuid,), Addresses(securities=_OFFERED))
+        self._machines: Counter[Machine] = Counter()
+        self._listener: Listener | None = None
+        self._places: dict[tuple[str, bool], asyncio.Future[Address]] = {}
+        self._users: set[Machine] = set()
+        self.contacts: Counter[str] = Counter()
+
+    @classmethod
+    def here(cls) -> Receiver:
+        """That of the running loop."""
+        loop = asyncio.get_running_loop()
+        if loop not in _RECEIVERS:
+            _RECEIVERS[loop] = cls()
+        return _RECEIVERS[loop]
+
+    async def place(self, machine: Machine) -> Address:
+        """The port on which a machine is expected, opened with the first call; OSError when none is to be had.
+
+        A machine whose resolver is on 135 comes to 135, wherever a reference says otherwise (wire.md 6.2).
+        """
+        well_known = machine.resolver.port == RESOLVER_PORT
+        key = (machine.local, well_known)
+        if key not in self._places:
+            self._places[key] = asyncio.ensure_future(self._open(*key))
+        try:
+            return await asyncio.shield(self._places[key])
+        except OSError:
+            self._places.pop(key, None)
+            raise
+
+    async def _open(self, host: str, well_known: bool) -> Address:
+        if self._listener is None:
+            self._listener = Listener(
+                self.exporter, self._accept, admit=self._admits, limits=ListenerLimits()
+            )
+        if well_known:
+            try:
+                return await self._listener.listen(host, RESOLVER_PORT)
+            except OSError:  # taken, or not for this user
+                pass
+        return await self._listener.listen(host, 0)
+
+    # Who is expected
+
+    def expect(self, machine: Machine) -> None:
+        """A machine has one more call with a sink."""
+        self._machines[machine] += 1
+        self._users.add(machine)
+
+    def dismiss(self, machine: Machine) -> None:
+        """One less: with the last one it is not let in any more."""
+        self._machines[machine] -= 1
+        if self._machines[machine] <= 0:
+            del self._machines[machine]
+
+    async def leave(self, machine: Machine) -> None:
+        """A machine is let go. Nothing listens when no machine is left that ever had a sink."""
+        self._users.discard(machine)
+        listener = self._listener
+        if not self._users and listener is not None:
+            self._listener = None
+            self._places.clear()
+            await listener.close()
+
+    def reference(self, exported: Exported, place: Address) -> bytes:
+        """An OBJREF to a sink. Nobody pings it: its life is that of the call."""
+        return self.exporter.export(
+            exported, IWbemObjectSink.uuid, user=ANYONE, local=place, refs=_REFERENCES, flags=SORF_NOPING
+        )
+
+    def _admits(self, host: str) -> bool:
+        admitted = any(machine.address == host for machine in self._machines)
+        if admitted:
+            self.contacts[host] += 1
+        return admitted
+
+    def _accept(self, auth_type: int, level: int, association: Association) -> SecurityContext | None:
+        """The accepting side of a callback's log-on: the server comes as the user that we logged on to it as, whose
+        secret both know; after Kerberos, as the service that it is."""
+        expected = [machine for machine in self._machines if machine.address == association.peer.host]
+        if auth_type != AuthType.NTLM:
+            return None
+
+        def accounts(domain: str, user: str) -> tuple[str, bytes] | None:
+            for machine in expected:
+                secret = machine.credentials.secret
+                if secret is not None and user.lower() == machine.credentials.account[1].lower():
+                    return machine.principal, secret
+            return None
+
+        return Acceptor(accounts, _NAMES, os.urandom(8), filetime=filetime())

@@ -1,0 +1,276 @@
+"""IWbemServices of another machine: one namespace, one caller. Implements contract.services.Services."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from openwmi.calls.running import IN_CALLBACK, RunningCall
+from openwmi.calls.table import identity_of
+from openwmi.contract import flags as f
+from openwmi.contract.caller import Caller
+from openwmi.contract.context import check_architecture
+from openwmi.contract.operations import (
+    ExecMethod,
+    ExecNotificationQuery,
+    GetObject,
+    PutClass,
+    PutInstance,
+    checked_arguments,
+    checked_flags,
+    described,
+)
+from openwmi.model.errors import WbemError, error
+from openwmi.model.status import RPC_E_DISCONNECTED, WBEM_E_INVALID_PARAMETER, failed
+from openwmi.remote.client.asking import Ask, begun, result_of, synchronously
+from openwmi.remote.client.failures import RemoteFailure, explained, placed, refused
+from openwmi.remote.client.pulling import Pull
+from openwmi.remote.client.pushing import Push
+from openwmi.remote.client.signatures import Signatures
+from openwmi.wire.wmi import guids
+from openwmi.wire.wmi.contexts import write_context
+from openwmi.wire.wmi.services import OPEN, inputs_of, method_of
+from openwmi.wire.wmi.types import EMPTY
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+    from collections.abc import Callable
+
+    from openwmi.contract.context import Context
+    from openwmi.contract.operations import AnyOperation
+    from openwmi.contract.services import Sink
+    from openwmi.remote.client.choosing import Choice
+    from openwmi.remote.client.machine import Machine
+    from openwmi.remote.outbound.references import Proxy
+
+    Explain = Callable[[WbemError], WbemError]
+
+_FORWARD: Final = f.WBEM_FLAG_RETURN_IMMEDIATELY | f.WBEM_FLAG_FORWARD_ONLY
+
+
+class RemoteServices:
+    """A log-on to one namespace of another machine. Every method runs on the loop it was made on."""
+
+    def __init__(self, machine: Machine, proxy: Proxy, namespace: str, locale: str | None) -> None:
+        self.machine = machine
+        self._proxy = proxy
+        self._namespace = namespace
+        self._subscriptions: set[RunningCall] = set()
+        self._closed = False
+        self._signatures = Signatures(self._look_up)
+        name = machine.credentials.user
+        self.caller = Caller(
+            machine.principal,
+            name,
+            locale=locale or Caller._field_defaults["locale"],
+            auth_level=machine.channel.level,
+            remote=True,
+        )
+        machine.enter()
+
+    @property
+    def namespace(self) -> str:
+        return self._namespace
+
+    @property
+    def server(self) -> str:
+        return self.machine.host
+
+    @property
+    def loop(self) -> AbstractEventLoop:
+        return self.machine.loop
+
+    async def delivery(self) -> Choice:
+        """How sinks of the program hear of their objects here, and why so."""
+        return await self.machine.chosen()
+
+    async def start(
+        self, operation: AnyOperation, sink: Sink, flags: int = 0, context: Context | None = None
+    ) -> RunningCall:
+        """Accept or refuse (B16, B17). What can be seen wrong with a call is seen here; the rest the server says."""
+        row = described(operation)
+        if sink is None:
+            raise error(
+                WBEM_E_INVALID_PARAMETER,
+                f"{row.async_method}: the sink is NULL",
+                operation=row.method,
+                parameter="pResponseHandler",
+            )
+        checked_arguments(operation)
+        flags = checked_flags(operation, flags, "async")
+        check_architecture(context)
+        if self._closed:
+            raise error(RPC_E_DISCONNECTED, "the connection is closed", operation=row.method)
+        call = RunningCall(self.machine.calls, sink, identity_of(sink), self.machine.principal)
+        self.machine.enter()
+        try:
+            await self._begin(call, operation, flags, write_context(context))
+        except BaseException:
+            self.machine.leave()
+            raise
+        call.add_done_callback(lambda _: self.machine.leave())
+        self.machine.calls.remember(call, counted=row.delivers != "events")
+        self.loop.call_soon(call.advance)
+        return call
+
+    async def _begin(
+        self, call: RunningCall, operation: AnyOperation, flags: int, context: bytes | None
+    ) -> None:
+        """Have the server accept the operation, and give the call its source."""
+        explain = partial(explained, operation=operation, host=self.machine.host, namespace=self._namespace)
+        with placed(self.machine.host, described(operation).method):
+            if isinstance(operation, ExecMethod):
+                try:
+                    operation = await self._signatures.filled(operation)
+                except WbemError as reason:
+                    call.machine.ended(RemoteFailure.of(explain(reason)))  # after acceptance (calls.md B18)
+                    return
+            if call.machine.timed and await self._push(call, operation, flags, context, explain):
+                return
+            flags &= ~f.WBEM_FLAG_SEND_STATUS
+            if described(operation).enumerator:
+                await self._enumerate(call, operation, flags, context, explain)
+            else:
+                await self._ask(call, operation, flags, context, explain)
+
+    async def _push(
+        self,
+        call: RunningCall,
+        operation: AnyOperation,
+        flags: int,
+        context: bytes | None,
+        explain: Explain,
+    ) -> bool:
+        """Start with an exported sink; False where the objects are to be polled for instead."""
+        choice = await self.machine.chosen()
+        if choice.place is None:
+            return False
+        push = Push(
+            call,
+            self._proxy,
+            self.machine,
+            choice.place,
+            progress=bool(flags & f.WBEM_FLAG_SEND_STATUS),
+            explain=explain,
+        )
+        try:
+            inputs = inputs_of(operation, flags, context, sink=push.reference())
+            answer = await self._proxy.call(method_of(operation, asynchronous=True), inputs)
+        except BaseException:
+            push.withdraw()
+            raise
+        if failed(answer.result):
+            push.withdraw()
+            if self.machine.settles_for_polling(answer.result):
+                return False
+            raise self._refusal(operation)(answer.result)
+        call.feed = push
+        push.accepted()
+        self._subscribed(call, operation)
+        return True
+
+    async def _ask(
+        self,
+        call: RunningCall,
+        operation: AnyOperation,
+        flags: int,
+        context: bytes | None,
+        explain: Explain,
+    ) -> None:
+        """Start an operation with a single result."""
+        refusal = self._refusal(operation)
+        if call.machine.timed or isinstance(operation, PutInstance | PutClass):
+            result = await begun(self._proxy, operation, flags, context, refused=refusal)
+            call.feed = Ask(call, partial(result_of, result, operation, refusal), explain)
+            return
+        work = partial(
+            synchronously,
+            self._proxy,
+            operation,
+            flags,
+            context,
+            settings=self.machine.settings,
+            refused=refusal,
+        )
+        call.feed = Ask(call, work, explain)
+
+    async def _enumerate(
+        self,
+        call: RunningCall,
+        operation: AnyOperation,
+        flags: int,
+        context: bytes | None,
+        explain: Explain,
+    ) -> None:
+        """Start an operation whose results are pulled."""
+        flags |= _FORWARD
+        answer = await self._proxy.call(
+            method_of(operation, asynchronous=False), inputs_of(operation, flags, context)
+        )
+        if failed(answer.result):
+            raise self._refusal(operation)(answer.result)
+        enumerator = self._proxy.exporter.adopt(answer.enumerator, guids.IEnumWbemClassObject)
+        events = isinstance(operation, ExecNotificationQuery)
+        call.feed = Pull(call, enumerator, self.machine.settings, events=events, explain=explain)
+        self._subscribed(call, operation)
+
+    def _subscribed(self, call: RunningCall, operation: AnyOperation) -> None:
+        if isinstance(operation, ExecNotificationQuery):
+            self._subscriptions.add(call)
+            call.add_done_callback(lambda _: self._subscriptions.discard(call))
+
+    async def _look_up(self, operation: GetObject) -> object:
+        objects, _ = await synchronously(
+            self._proxy,
+            operation,
+            0,
+            None,
+            settings=self.machine.settings,
+            refused=self._refusal(operation),
+        )
+        return objects[0] if objects else None
+
+    def _refusal(self, operation: AnyOperation) -> Callable[[int], WbemError]:
+        return lambda code: refused(code, operation, self.machine.host, self._namespace)
+
+    async def cancel(self, sink: object, *, inside: bool = False) -> None:
+        """CancelAsyncCall; see contract.services.Services.cancel."""
+        await self.machine.calls.cancel(sink, self.machine.principal, inside=inside or IN_CALLBACK.get())
+
+    async def open(self, namespace: str) -> RemoteServices:
+        """OpenNamespace: a path below this namespace; an absolute one or NULL is INVALID_PARAMETER (A38)."""
+        if not isinstance(namespace, str) or not namespace or namespace[0] in "\\/":
+            raise error(
+                WBEM_E_INVALID_PARAMETER,
+                "OpenNamespace takes the path of a namespace below the current one",
+                operation="OpenNamespace",
+                parameter="strNamespace",
+            )
+        with placed(self.machine.host, "OpenNamespace"):
+            inputs = OPEN.request.members.holds(
+                namespace=namespace, flags=0, context=None, services=EMPTY, call_result=None
+            )
+            answer = await self._proxy.call(OPEN, inputs)
+            path = f"{self._namespace}\\{namespace}"
+            if failed(answer.result):
+                raise error(answer.result, operation="OpenNamespace", namespace=path)
+            proxy = self._proxy.exporter.adopt(answer.services or None, guids.IWbemServices)
+        return RemoteServices(self.machine, proxy, path, self.caller.locale)
+
+    async def event_sink(self) -> object:
+        """QueryObjectSink: a sink that takes extrinsic events (B98, B99)."""
+        from openwmi.remote.client.raising import event_sink
+
+        with placed(self.machine.host, "QueryObjectSink"):
+            return await event_sink(self._proxy)
+
+    async def close(self) -> None:
+        """Release the connection: its subscriptions end (B89); other calls end by themselves, and with the last of them
+        the connection to the machine."""
+        if self._closed:
+            return
+        self._closed = True
+        await self.machine.calls.end(tuple(self._subscriptions), inside=IN_CALLBACK.get())
+        self._proxy.drop()
+        self.machine.leave()
+        await self.machine.settled()

@@ -1,0 +1,26 @@
+"""How patient the client is with its sinks and with other machines, and how much it asks for at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from openwmi.remote.outbound.channel import NETWORK, Network
+
+Delivery = Literal["auto", "sink", "poll"]
+
+
+@dataclass(slots=True)
+class Settings:
+    """sink_patience, cancel_wait: as for the embedded service (calls.md C7, DESIGN.md section 1), in seconds.
+
+    network: how one gets out, with its deadlines; page: objects asked for at a time; delivery: how sinks of the program
+    hear of their objects; callback_wait: how long a server may take to come back to an exported sink, in seconds.
+    """
+
+    sink_patience: float = 30.0
+    cancel_wait: float = 1.0
+    page: int = 100
+    delivery: Delivery = "auto"
+    callback_wait: float = 10.0
+    network: Network = field(default=NETWORK)
