@@ -316,7 +316,7 @@ def test_of_a_strangers_process_the_guarded_columns_are_null(stranger: int, ask:
 def test_a_remote_caller_sees_no_guarded_column(ask: Ask) -> None:
     (row,) = ask("Win32_Process", ProcessId=ME, caller=GUEST)
     assert (row["ExecutablePath"], row["HandleCount"], row["ReadOperationCount"]) == (None, None, None)
-    assert row["CommandLine"] is not None
+    assert (row["CommandLine"], row["ThreadCount"] is not None) == (None, True)
 
 
 # Methods ------------------------------------------------------------------------------------------------------

@@ -27,6 +27,13 @@ DYNAMIC = """
 """
 
 
+FILTER = {
+    "Name": "f",
+    "QueryLanguage": "WQL",
+    "Query": "SELECT * FROM __InstanceCreationEvent WHERE TargetInstance ISA 'Rights_Static'",
+}
+
+
 class RightsProvider:
     name = "RightsProvider"
 
@@ -101,11 +108,7 @@ CASES = {
         lambda running: ops.PutClass(class_named(running, "Rights_Static")), FULL, at_once=False
     ),
     "DeleteClass": Case(lambda running: ops.DeleteClass("Rights_Doomed"), FULL, at_once=False),
-    "PutInstance system": Case(
-        _instance("__EventFilter", Name="f", QueryLanguage="WQL", Query="SELECT * FROM __TimerEvent"),
-        FULL,
-        at_once=False,
-    ),
+    "PutInstance system": Case(_instance("__EventFilter", **FILTER), FULL, at_once=False),
     "PutInstance namespace": Case(_instance("__NAMESPACE", Name="Below"), FULL, at_once=False),
     "PutInstance static": Case(_instance("Rights_Static", Name="a"), PARTIAL, at_once=False),
     "PutInstance dynamic": Case(_instance("Rights_Dynamic", Number=1), PROVIDER, at_once=False),

@@ -6,6 +6,7 @@ need. ``request.conditions`` are hints that may save work; the service always fi
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
@@ -53,6 +54,21 @@ class PropertyPlace(NamedTuple):
     property_context: str | None
 
 
+class Guard(NamedTuple):
+    """What of a class only the rights of the caller's own Unix user may reach, not those of the service (DESIGN.md
+    section 5). A provider says it with ``guard(class_name)``.
+
+    columns: properties that the system shows to their owner alone. instances: so are whole instances. writes: so is
+    putting and deleting them. methods: those that change this machine, in lower case, and the out-parameters that
+    refuse one; None for ACCESS_DENIED.
+    """
+
+    columns: frozenset[str] = frozenset()
+    instances: bool = False
+    writes: bool = False
+    methods: Mapping[str, Mapping[str, object] | None] = MappingProxyType({})
+
+
 class Request:
     """One question to a provider.
 
@@ -60,9 +76,21 @@ class Request:
     columns: names of the properties to fill, in their declared spelling and in class order.
     progress(current, total, message): report progress; reaches the sink when it asked for it.
     cancelled: True once nobody wants the answer any more; long readers poll it.
+    as_caller: whether this process has the rights of the caller and no others, so that what it can read he may see and
+    what it can do he may do. While it is False, what is guarded is NULL or refused, whatever this process could do.
     """
 
-    __slots__ = ("_on_cancel", "_report", "caller", "cancelled", "class_", "columns", "conditions", "context")
+    __slots__ = (
+        "_on_cancel",
+        "_report",
+        "as_caller",
+        "caller",
+        "cancelled",
+        "class_",
+        "columns",
+        "conditions",
+        "context",
+    )
 
     def __init__(
         self,
@@ -73,13 +101,16 @@ class Request:
         caller: Caller,
         context: Context | None = None,
         report: Callable[[int, int, str | None], None] | None = None,
+        as_caller: bool | None = None,
     ) -> None:
+        """as_caller: None where the process is the service's, whose owner alone it stands for."""
         self.class_ = class_
         self.columns = columns
         self.conditions = conditions
         self.caller = caller
         self.context = context
         self.cancelled = False
+        self.as_caller = not caller.remote if as_caller is None else as_caller
         self._report = report
         self._on_cancel: Callable[[], object] | None = None
 
@@ -105,6 +136,7 @@ class Request:
             caller=self.caller,
             context=self.context,
             report=self._report,
+            as_caller=self.as_caller,
         )
 
     def progress(self, current: int, total: int, message: str | None = None) -> None:
@@ -228,6 +260,10 @@ class Provider(Protocol):
     runs on a thread of its own, returns once ``sink.stopped``; a coroutine is cancelled. Coming back before that, or
     raising, fails everybody who depends on it, unless polling can take over. With ``may_subscribe(coverage, caller)``
     it says who may hear of them; the others get ACCESS_DENIED, before it is started (AccessCheck, F-27).
+
+    One that can read or do what not every caller may has ``guard(class_name)``, a :class:`Guard` or None, and
+    ``deputy``: "module:Class" of what is made, without arguments, in a process of the caller's own user. It may have
+    ``prepare()``, plain, called there before the process becomes that user.
     """
 
     name: str

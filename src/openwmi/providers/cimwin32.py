@@ -12,7 +12,7 @@ from openwmi.providers import CLASSES
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from openwmi.contract.provider import Request, Row
+    from openwmi.contract.provider import Guard, Request, Row
 
 
 class Family(Protocol):
@@ -36,10 +36,24 @@ class CimWin32:
 
     name = "CIMWin32"
     blocking = True
+    deputy = "openwmi.providers.cimwin32:CimWin32"
 
     def __init__(self, root: str = "") -> None:
         self._root = root
         self._families: dict[str, Family] = {}
+
+    def guard(self, class_name: str) -> Guard | None:
+        """What a family keeps for the caller's own user."""
+        found: Guard | None = getattr(self._family(class_name), "guard", None)
+        return found
+
+    @staticmethod
+    def prepare() -> None:
+        """Load every family, and what they load when they work."""
+        for name in sorted({entry.module for entry in CLASSES.values() if entry.module is not None}):
+            import_module(f"openwmi.providers.{name}")
+        for name in ("openwmi.providers.linux.control", "subprocess", "shlex", "signal", "pwd", "grp"):
+            import_module(name)
 
     def instances(self, request: Request) -> Iterable[Row]:
         return self._family(request.class_.name).instances(request)

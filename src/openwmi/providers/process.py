@@ -22,7 +22,8 @@ VirtualSize, PeakVirtualSize               bytes; PeakWorkingSetSize KB (G-06)
 NULL always, since Linux has no such fact: InstallDate, Status, TerminationDate, MaximumWorkingSetSize,
 MinimumWorkingSetSize (there are no limits of the working set), OtherOperationCount, OtherTransferCount,
 PeakPageFileUsage, QuotaNonPagedPoolUsage, QuotaPagedPoolUsage, QuotaPeakNonPagedPoolUsage, QuotaPeakPagedPoolUsage.
-NULL without the right to look: ExecutablePath, HandleCount and the Read and Write counters of other users' processes.
+NULL without the right to look: ExecutablePath, HandleCount and the Read and Write counters of other users' processes;
+for callers of other machines who act as no user of this one CommandLine, too, and of every process.
 """
 
 from __future__ import annotations
@@ -31,11 +32,12 @@ import os
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from openwmi.contract.provider import Guard
 from openwmi.model.errors import error
 from openwmi.model.status import WBEM_E_NOT_FOUND
 from openwmi.providers.columns import not_capable
 from openwmi.providers.linux.host import Host
-from openwmi.providers.linux.processes import process_reader
+from openwmi.providers.linux.processes import COLUMNS, process_reader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -47,6 +49,10 @@ _REPORT_EVERY = 64
 
 class Processes:
     """The processes below `root`/proc. Methods act on this machine, whatever the root."""
+
+    @property
+    def guard(self) -> Guard:
+        return GUARD
 
     def __init__(self, root: str = "") -> None:
         self._root = root
@@ -62,9 +68,7 @@ class Processes:
     def _one(self, request: Request, handle: str) -> Row | None:
         if not _is_handle(handle):
             return None
-        read = process_reader(
-            Host(self._root), request.columns, guarded=not request.caller.remote, leaders_only=True
-        )
+        read = process_reader(Host(self._root), request.columns, guarded=request.as_caller, leaders_only=True)
         return read(handle)
 
     def _single(self, request: Request, handle: str) -> Iterator[Row]:
@@ -77,7 +81,7 @@ class Processes:
 
         One flat loop: each layer of generators would cost a microsecond per row, of the twenty that the kernel takes.
         """
-        read = process_reader(Host(self._root), request.columns, guarded=not request.caller.remote)
+        read = process_reader(Host(self._root), request.columns, guarded=request.as_caller)
         with os.scandir(f"{self._root}/proc") as entries:
             numbers = (entry.name for entry in entries if entry.name.isdecimal())
             chunk = list(islice(numbers, _REPORT_EVERY))
@@ -108,7 +112,7 @@ class Processes:
         from openwmi.providers.linux import control
 
         action = method.lower()
-        if action in _CHANGES and request.caller.remote:
+        if action in GUARD.methods and not request.as_caller:
             # Nobody remote acts as the service (DESIGN.md section 5).
             return {"ReturnValue": control.ACCESS_DENIED}
         if action == "create":
@@ -143,5 +147,9 @@ def _is_handle(handle: str) -> bool:
     return handle.isascii() and handle.isdecimal() and handle[0] != "0" and len(handle) <= 10
 
 
-_CHANGES = frozenset(("create", "terminate", "setpriority"))
+_REFUSED = {"ReturnValue": 2}
+GUARD = Guard(
+    columns=frozenset(name for name, column in COLUMNS.items() if column.guarded),
+    methods={"create": _REFUSED, "terminate": _REFUSED, "setpriority": _REFUSED},
+)
 family = Processes

@@ -223,7 +223,7 @@ def _link_segment(
                     yield from use(instance)
 
         return Segment(stored, threads=threads_for(space, class_), request=asked, drops=False)
-    hosted = space.providers.of(class_)
+    hosted = execution.reader(class_, layout.names)
     instances = hosted.role("instances")
     if instances is None:
         raise error(

@@ -114,10 +114,9 @@ def _step(execution: Execution, step: Step, *, role: str = "instances") -> Segme
     """One class of a plan, read from its provider or from the store. role: how a provider is asked for more than one
     instance, "instances" or "query"."""
     class_ = step.class_
-    space = execution.space
     if not class_.is_dynamic:
         return _static_step(execution, step)
-    hosted = space.providers.of(class_)
+    hosted = execution.reader(class_, step.columns)
     request = execution.request(class_, step.columns, tuple(Condition(*c) for c in step.conditions))
     instance, instances = hosted.role("instance"), hosted.role(role)
     keys = step.keys

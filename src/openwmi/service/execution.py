@@ -10,12 +10,13 @@ from openwmi.model.errors import error
 from openwmi.model.status import WBEM_E_ACCESS_DENIED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping
 
     from openwmi.contract.caller import Caller
     from openwmi.contract.context import Context
     from openwmi.contract.provider import Condition
     from openwmi.model.classes import Class
+    from openwmi.service.hosting import HostedProvider
     from openwmi.service.namespaces import Namespace
 
 
@@ -53,6 +54,30 @@ class Execution:
                 f"{caller.name} may not {deed} in {self.space.path}: it lacks {missing} there",
                 namespace=self.space.path,
             )
+
+    def reader(self, class_: Class, columns: Iterable[str]) -> HostedProvider:
+        """The provider that reads these columns of a class for this caller; see service.acting."""
+        if not self.caller.remote:
+            return self.space.providers.of(class_)
+        from openwmi.service import acting
+
+        return acting.reader(self, class_, columns)
+
+    def writer(self, class_: Class) -> HostedProvider:
+        """The provider that writes instances of a class for this caller."""
+        if not self.caller.remote:
+            return self.space.providers.of(class_)
+        from openwmi.service import acting
+
+        return acting.writer(self, class_)
+
+    def runner(self, class_: Class, method: str) -> tuple[HostedProvider, Mapping[str, object] | None]:
+        """The provider that runs a method for this caller, or the out-parameters that refuse it."""
+        if not self.caller.remote:
+            return self.space.providers.of(class_), None
+        from openwmi.service import acting
+
+        return acting.runner(self, class_, method)
 
     def request(
         self, class_: Class, columns: tuple[str, ...], conditions: tuple[Condition, ...] = ()

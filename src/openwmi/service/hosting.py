@@ -17,7 +17,8 @@ from openwmi.threads import Threads
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from openwmi.contract.provider import Initialization
+    from openwmi.contract.caller import UnixUser
+    from openwmi.contract.provider import Guard, Initialization
     from openwmi.model.classes import Class
     from openwmi.repository.repository import Change
     from openwmi.service.limits import HostQuotas
@@ -53,6 +54,17 @@ class HostedProvider:
         """The function that plays a role: a method of the provider's contract, "instances" for "query" too; None when
         it lacks it (F-20)."""
         return getattr(self.provider, _METHODS.get(name, name), None)
+
+    def guard(self, class_name: str) -> Guard | None:
+        """What of a class the provider guards from those who are not its caller (service.acting)."""
+        guard: Callable[[str], Guard | None] | None = getattr(self.provider, "guard", None)
+        return guard(class_name) if guard is not None else None
+
+    @property
+    def deputy(self) -> str | None:
+        """What does its work in the process of a caller, as "module:Class"."""
+        found: str | None = getattr(self.provider, "deputy", None)
+        return found
 
 
 class Timer(Protocol):
@@ -215,7 +227,8 @@ class Providers:
         """The object behind a registration, or its stand-in for one in a host process."""
         from openwmi.service.registered import code
 
-        code.check_announced(registration.module, registration.class_name, self.announced)
+        if not registration.ours:
+            code.check_announced(registration.module, registration.class_name, self.announced)
         if registration.host is not None:
             from openwmi.service.registered.hostcall import HostedObject
 
@@ -284,6 +297,19 @@ class NamespaceProviders:
             self._registered.clear()
         for one in gone:
             one.retire()
+
+    def acting(self, hosted: HostedProvider, user: UnixUser) -> HostedProvider:
+        """A provider in a process of a Unix user."""
+        from openwmi.service.registered.registration import deputy
+
+        registration = deputy(hosted, user, self._space.path)
+        key = f"\0{registration.host}{registration.code}"  # no name of a provider has it
+        with self._lock:
+            found = self._registered.get(key)
+            if found is None:
+                found = self._providers.registered(registration, self, self._space.schema)
+                self._registered[key] = found
+            return found
 
     def sweep(self, kept: str, before: float) -> int:
         """Release what has been idle since a moment (F-07), of the providers that one setting is for; how many objects

@@ -292,7 +292,7 @@ def _providers(execution: Execution, class_: Class, role: str) -> Iterator[tuple
     for name in (*reversed(class_.derivation), class_.name):
         above = schema.class_named(name)
         if above.is_dynamic and not above.is_abstract:
-            hosted = execution.space.providers.of(above)
+            hosted = execution.writer(above)
             if (function := hosted.role(role)) is not None:
                 yield above, function, hosted.name
 

@@ -220,7 +220,7 @@ def lookup_segment(
         return Segment(
             lambda: _stored(execution, class_, target.keys, columns, box), threads=threads_for(space, class_)
         )
-    hosted = space.providers.of(class_)
+    hosted = execution.reader(class_, columns)
     request = execution.request(class_, columns)
     return Segment(
         lambda: looked_up(hosted, request, target.keys),

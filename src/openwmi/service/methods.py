@@ -148,7 +148,9 @@ def _run(
     params: dict[str, object],
 ) -> Segment:
     name = f"{class_.name}.{method.name}"
-    hosted = _method_provider(execution, class_)
+    hosted, refusal = _method_provider(execution, class_, method)
+    if refusal is not None:  # nobody remote acts as the service
+        return Segment(lambda: _outputs(refusal, method), threads=PLANNER)
     call = hosted.role("method")
     if call is None:
         raise error(WBEM_E_PROVIDER_NOT_CAPABLE, f"provider {hosted.name} runs no methods", parameter=name)
@@ -166,12 +168,15 @@ def _run(
     )
 
 
-def _method_provider(execution: Execution, class_: Class) -> HostedProvider:
+def _method_provider(
+    execution: Execution, class_: Class, method: Method
+) -> tuple[HostedProvider, Mapping[str, object] | None]:
+    """Who runs the method for this caller, or the answer that refuses it."""
     if class_.provider is None:
         raise error(
             WBEM_E_PROVIDER_NOT_FOUND, f"class {class_.name} names no method provider", parameter=class_.name
         )
-    return execution.space.providers.of(class_)
+    return execution.runner(class_, method.name)
 
 
 async def _awaited(answer: Any, method: Method) -> Any:

@@ -32,8 +32,8 @@ _LONGEST_NAME = 15  # bytes that the kernel keeps of a program's name
 class Column(NamedTuple):
     """How a property is computed: a Python expression and the files it uses, with the last field of stat it needs.
 
-    Fields of stat are counted from the state behind the name: f[0] is what proc(5) calls field 3. A guarded file is one
-    that the kernel shows to the owner of the process alone.
+    Fields of stat are counted from the state behind the name: f[0] is what proc(5) calls field 3. A guarded column is
+    one that the kernel shows to the owner of the process alone, or that says more than strangers should know.
     """
 
     expression: str
@@ -59,7 +59,7 @@ _NAME = Column("name", ("stat", "name"))
 # Declared name -> how it is read. A property of Win32_Process that is not here is NULL.
 COLUMNS: dict[str, Column] = {
     "Caption": _NAME,
-    "CommandLine": Column("text(raw) if raw else None", ("cmdline",)),
+    "CommandLine": Column("text(raw) if raw else None", ("cmdline",), guarded=True),
     "CreationClassName": Column('"Win32_Process"'),
     "CreationDate": _field(19, "started(int(f[{}]))"),
     "CSCreationClassName": Column('"Win32_ComputerSystem"'),

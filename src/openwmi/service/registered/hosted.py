@@ -10,7 +10,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
-from openwmi.contract.caller import Caller
+from openwmi.contract.caller import Caller, UnixUser
 from openwmi.contract.context import Context
 from openwmi.contract.provider import Condition, Initialization, Request
 from openwmi.model.classes import derive
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 # Exit codes that the service understands.
 OUT_OF_MEMORY: Final = 75
 PARENT_GONE: Final = 76
+NOT_THE_USER: Final = 77
 # Rows of one message; a message is sent earlier when its rows are long.
 BATCH_ROWS: Final = 500
 BATCH_BYTES: Final = 1 << 20
@@ -100,8 +101,12 @@ def error_content(failure: BaseException) -> list[Any]:
 class _Host:
     """The objects, classes and calls of this process; everything on its loop."""
 
-    def __init__(self, connection: socket.socket, loop: asyncio.AbstractEventLoop, threads: int) -> None:
+    def __init__(
+        self, connection: socket.socket, loop: asyncio.AbstractEventLoop, threads: int, *, acting: bool
+    ) -> None:
+        """acting: this process is the Unix user of whoever calls."""
         self._connection = connection
+        self._acting = acting
         self._loop = loop
         self._threads = Threads(threads, name="openwmi-provider")
         self._frames = fr.Frames()
@@ -194,6 +199,7 @@ class _Host:
             if context is None
             else Context({name: unpacked(value, self._find) for name, value in context}),
             report=(lambda *progress: self._report(call, progress)) if reports else None,
+            as_caller=True if self._acting else None,
         )
         arguments = [self._argument(one) for one in arguments]
 
@@ -235,8 +241,12 @@ class _Host:
 
 
 def _caller(content: list[Any]) -> Caller:
-    sid, name, groups, *rest = content
-    return Caller(sid, name, tuple(groups), *rest)
+    caller = Caller(*content)
+    user = caller.runs_as
+    if user is not None:
+        unix, uid, gid, belongs = user
+        user = UnixUser(unix, uid, gid, tuple(belongs))
+    return caller._replace(groups=tuple(caller.groups), runs_as=user)
 
 
 def _as_rows(method: str, answer: Any) -> Any:
@@ -296,6 +306,40 @@ def _become(account: str) -> None:
     os.setuid(nobody.pw_uid)
 
 
+def _prepared(code_name: str) -> None:
+    """Load what will run here while its files can be read for certain: they may be out of the user's reach."""
+    module, _, class_name = code_name.partition(":")
+    prepare = getattr(code.load(module, class_name), "prepare", None)
+    if prepare is not None:
+        prepare()
+
+
+def _act_as(account: str) -> None:
+    """Be a Unix user and nothing more, for good; the process ends when that fails (service.acting)."""
+    _, name, *numbers = account.split(":")
+    uid, gid = int(numbers[0]), int(numbers[1])
+    groups = [int(one) for one in numbers[2].split(",") if one]
+    _surroundings(name, uid)
+    if os.geteuid() == 0:
+        os.setgroups(groups)
+        os.setresgid(gid, gid, gid)
+        os.setresuid(uid, uid, uid)
+    if os.getresuid() != (uid, uid, uid):
+        os._exit(NOT_THE_USER)
+
+
+def _surroundings(name: str, uid: int) -> None:
+    """The variables that a log-on sets: what is started here takes them over."""
+    import pwd
+
+    try:
+        found = pwd.getpwuid(uid)
+    except KeyError:
+        return
+    os.environ.update({"HOME": found.pw_dir, "SHELL": found.pw_shell, "USER": name, "LOGNAME": name})
+    os.environ.pop("OPENWMI_HOME", None)
+
+
 def _c_library() -> Any:
     if sys.platform != "linux":
         return None
@@ -313,8 +357,11 @@ def _die_with(parent: int, libc: Any) -> None:
         os._exit(PARENT_GONE)
 
 
-def main(account: str, parent: int, threads: int, handles: int, memory: int) -> None:
-    """Serve the connection that is standard input until it ends."""
+def main(account: str, parent: int, threads: int, handles: int, memory: int, group: str) -> None:
+    """Serve the connection that is standard input until it ends.
+
+    account: of F-03, or "unix:name:uid:gid:groups" for the process of a caller, whose group is the code that runs here.
+    """
     import socket
 
     connection = socket.socket(fileno=os.dup(0))
@@ -327,8 +374,13 @@ def main(account: str, parent: int, threads: int, handles: int, memory: int) -> 
     loop = asyncio.new_event_loop()
     loop.set_exception_handler(lambda loop, context: None)
     libc = _c_library()  # while the files of the interpreter can still be read for certain
-    _limit(handles, memory, threads)
-    _become(account)
+    acting = account.startswith("unix:")
+    if acting:  # without limits of its own: what is started here would inherit them
+        _prepared(group)
+        _act_as(account)
+    else:
+        _limit(handles, memory, threads)
+        _become(account)
     _die_with(parent, libc)  # last, since a change of user undoes it
-    _Host(connection, loop, threads)
+    _Host(connection, loop, threads, acting=acting)
     loop.run_forever()

@@ -40,8 +40,8 @@ BURIAL_SECONDS: Final = 0.01
 MAX_WAITING: Final = 64 << 20
 OUT_OF_MEMORY: Final = 75  # exit code of hosted.py
 _START: Final = (
-    "import sys; sys.path[:] = sys.argv[6:]; from openwmi.service.registered.hosted import main;"
-    " main(sys.argv[1], *map(int, sys.argv[2:6]))"
+    "import sys; sys.path[:] = sys.argv[7:]; from openwmi.service.registered.hosted import main;"
+    " main(sys.argv[1], *map(int, sys.argv[2:6]), sys.argv[6])"
 )
 # What a host process sees of the service's environment, which may hold secrets.
 _KEPT: Final = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "OPENWMI_HOME")
@@ -197,7 +197,7 @@ class HostProcess:
                 raise OSError("this program does not know its interpreter")
             path = [os.path.abspath(one or os.curdir) for one in sys.path]
             limits = (self.quotas.threads, self.quotas.handles, self.quotas.memory)
-            arguments = (self.name.account, os.getpid(), *limits)
+            arguments = (self.name.account, os.getpid(), *limits, self.name.group)
             self._process = subprocess.Popen(
                 [sys.executable, "-I", "-S", "-c", _START, *map(str, arguments), *path],
                 stdin=theirs.fileno(),

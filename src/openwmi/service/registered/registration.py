@@ -19,8 +19,10 @@ from openwmi.service.stored import ident_of, root_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from openwmi.contract.caller import UnixUser
     from openwmi.model.classes import Class
     from openwmi.model.instances import Instance
+    from openwmi.service.hosting import HostedProvider
     from openwmi.service.namespaces import Namespace
 
 # CLSID of a provider that is a Python class: "python:package.module:Class".
@@ -56,6 +58,9 @@ _OBJECTS_KEPT: Final = "__objectprovidercachecontrol"
 _PROPERTIES_KEPT: Final = "__propertyprovidercachecontrol"
 _CONSUMERS_KEPT: Final = "__eventconsumerprovidercachecontrol"
 _CONSUMERS: Final = "__EventConsumerProviderRegistration"
+_ALL_ROLES: Final = ("instance", "instances", "query", "put", "delete", "method")
+# How long the process of a caller may take to be ready.
+DEPUTY_SECONDS: Final = 30.0
 
 
 class HostName(NamedTuple):
@@ -70,7 +75,8 @@ class Registration(NamedTuple):
 
     module, class_name: the code. host: None for the service's own process. roles: what the registrations declare
     (F-20); selects: conditions may be passed on (WQL:UnarySelect, F-21). Timeouts in seconds, None without limit.
-    restricted: it names who may call it, which only callers of this machine are known to be allowed.
+    restricted: it names who may call it, which only callers of this machine are known to be allowed. ours: it is no
+    registration of the repository, its code is that of a provider that runs already.
     """
 
     name: str
@@ -86,6 +92,7 @@ class Registration(NamedTuple):
     operation_timeout: float | None
     initialization_timeout: float | None
     restricted: bool
+    ours: bool = False
 
     @property
     def kept(self) -> str:
@@ -98,6 +105,30 @@ class Registration(NamedTuple):
     @property
     def code(self) -> str:
         return f"{self.module}:{self.class_name}"
+
+
+def deputy(hosted: HostedProvider, user: UnixUser, namespace: str) -> Registration:
+    """What runs a provider of the service in a process of a Unix user, with the roles that it has (service.acting)."""
+    from openwmi.service.acting import account_of
+
+    code = hosted.deputy or ""
+    module, _, class_name = code.partition(":")
+    return Registration(
+        hosted.name,
+        namespace,
+        module,
+        class_name,
+        HostName(account_of(user), code),
+        frozenset(role for role in _ALL_ROLES if hosted.role(role) is not None),
+        selects=True,
+        reentrancy=2,
+        per_user=False,
+        per_locale=False,
+        operation_timeout=None,
+        initialization_timeout=DEPUTY_SECONDS,
+        restricted=False,
+        ours=True,
+    )
 
 
 def read_registration(space: Namespace, name: str) -> Registration | None:
