@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from openwmi.service.connection import Connection
     from openwmi.service.core import Service
     from openwmi.service.limits import HostQuotas
+    from openwmi.service.mocked import Undriven
     from openwmi.service.oneshot import OneShot
     from openwmi.service.schema import ClassSource
     from openwmi.service.settings import Settings
@@ -83,20 +84,27 @@ def _user_name(uid: int) -> str:
 class Host:
     """This machine's WMI in this process. The loop starts with the first call that needs one."""
 
-    def __init__(self, store: str) -> None:
-        """`store`: the repository file, or MEMORY for one that ends with the process."""
+    def __init__(self, store: str, *, mock: bool = False) -> None:
+        """`store`: the repository file, or MEMORY for one that ends with the process. mock: the shipped classes come
+        without their providers, so that nothing of this machine shows."""
         schema = PrebuiltSchema()
-        shipped = {
+        shipped: dict[str, ClassSource] = {
             DEFAULT_NAMESPACE: schema.part("cimv2"),
             SUBSCRIPTION_NAMESPACE: schema.part("subscription"),
         }
+        self._undriven: list[Undriven] = []
+        if mock:
+            from openwmi.service.mocked import Undriven
+
+            self._undriven = [Undriven(source) for source in shipped.values()]
+            shipped = dict(zip(shipped, self._undriven, strict=True))
 
         def sources(path: str) -> Iterable[ClassSource]:
             return (shipped[path],) if path in shipped else ()
 
         self.providers = Providers(
-            _shipped_provider,
-            raising=_shipped_events,
+            _no_provider if mock else _shipped_provider,
+            raising=_no_events if mock else _shipped_events,
             quotas=self._quotas,
             announced=_announced,
             idle=self._idle_seconds,
@@ -115,6 +123,11 @@ class Host:
         self._service: Service | None = None
         self._portal: Portal | None = None
         self._lock = threading.Lock()
+
+    def give_way(self, names: Iterable[str]) -> None:
+        """In a mock: forget shipped classes of these names, because others are about to be put."""
+        for source in self._undriven:
+            source.hidden.update(name.lower() for name in names)
 
     @property
     def portal(self) -> Portal:
@@ -254,6 +267,14 @@ def _shipped_events(namespace: str) -> Iterable[str]:
     return providers.RAISING
 
 
+def _no_provider(name: str, namespace: str) -> object | None:
+    return None
+
+
+def _no_events(namespace: str) -> Iterable[str]:
+    return ()
+
+
 _hosts: dict[str, Host] = {}
 _provided: list[tuple[str, ClassDeclaration, object]] = []
 _announced: set[str] = set()
@@ -274,16 +295,16 @@ def store_file(repository: str | None) -> str:
     return path if path.endswith(".db") or os.path.isfile(path) else os.path.join(path, STORE)
 
 
-def local(repository: str | None = None, *, subscriptions: bool = False) -> Host:
+def local(repository: str | None = None, *, subscriptions: bool = False, mock: bool = False) -> Host:
     """The running host of a store: one per process and store; ":memory:" is a new one each time.
 
-    subscriptions: run its permanent subscriptions and timers, if no other process does.
+    subscriptions: run its permanent subscriptions and timers, if no other process does. mock: see Host.
     """
     store = store_file(repository)
     with _lock:
         host = None if store == MEMORY else _hosts.get(store)
         if host is None:
-            host = Host(store)
+            host = Host(store, mock=mock)
             for namespace, declaration, provider in _provided:
                 _add(host, namespace, declaration, provider)
             if not _hosts:

@@ -95,6 +95,14 @@ def check(sources: Iterable[Source], namespace: str, console: Console) -> int:
     return worst
 
 
+def classes(source: Source) -> list[str]:
+    """The names of the classes that a file declares. Raises MofError."""
+    from openwmi.mof.syntax import ClassNode
+
+    found = mof.parse(source.text, file=source.name, include=Included())
+    return [one.name for one in found if isinstance(one, ClassNode)]
+
+
 def told(console: Console, name: str, done: Compiled) -> None:
     """Say what of a file is stored now."""
     parts = [counted(done.classes, "class"), counted(done.instances, "instance")]

@@ -29,13 +29,15 @@ if TYPE_CHECKING:
 PARTS_WAIT: Final = 3.0
 # How long parts may take to begin.
 BEGIN_WAIT: Final = 30.0
-ENDING: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+ENDING: Final = (signal.SIGTERM, signal.SIGINT)
+RELOADING: Final = signal.SIGHUP
 _LOG: Final = logging.getLogger("openwmi.serve")
 
 
 @contextmanager
 def signals() -> Iterator[SimpleQueue[int]]:
-    """The first signal that asks for the end goes into the queue; the next one ends the process at once."""
+    """The first signal that asks for the end goes into the queue, the next one ends the process at once; every one
+    that asks for a reload goes there, too."""
     # A put into a SimpleQueue is safe inside a handler, even while the same thread is in get.
     arrived: SimpleQueue[int] = SimpleQueue()
 
@@ -44,7 +46,11 @@ def signals() -> Iterator[SimpleQueue[int]]:
             signal.signal(one, _leave)
         arrived.put(number)
 
+    def on_reload(number: int, frame: FrameType | None) -> None:
+        arrived.put(number)
+
     before = {one: signal.signal(one, on_signal) for one in ENDING}
+    before[RELOADING] = signal.signal(RELOADING, on_reload)
     try:
         yield arrived
     finally:
@@ -56,26 +62,50 @@ def _leave(number: int, frame: FrameType | None) -> None:
     os._exit(128 + number)
 
 
+def _nothing() -> None:
+    """There is nothing to read anew."""
+
+
 class Foreground:
     """One host with its parts, from the first line to the last."""
 
-    def __init__(self, host: Host, parts: Sequence[Part], tell: Callable[[str], None]) -> None:
-        """tell: prints a line on standard output."""
+    def __init__(
+        self,
+        host: Host,
+        parts: Sequence[Part],
+        tell: Callable[[str], None],
+        *,
+        reload: Callable[[], None] = _nothing,
+    ) -> None:
+        """tell: prints a line on standard output; reload: what SIGHUP asks for."""
         self._host = host
         self._parts = parts
         self._tell = tell
+        self._reload = reload
         self._stack = AsyncExitStack()
 
     def run(self) -> int:
         """Run until a signal comes; its number. Raises what kept a part from beginning."""
         with signals() as arrived:
             try:
-                number = self._begin(arrived) or arrived.get()
+                number = self._begin(arrived)
+                while not number:
+                    number = self._next(arrived.get())
                 _LOG.info("%s: ending", signal.Signals(number).name)
                 notify("STOPPING=1")
             finally:
                 self._end()
             return number
+
+    def _next(self, number: int) -> int:
+        """A signal has come: reload, or give the number of the one that asks for the end."""
+        if number != RELOADING:
+            return number
+        _LOG.info("reloading")
+        notify("RELOADING=1")
+        self._reload()
+        notify("READY=1")
+        return 0
 
     def _begin(self, arrived: SimpleQueue[int]) -> int:
         """Enter the parts; the signal that came meanwhile, or 0."""
@@ -84,7 +114,9 @@ class Foreground:
         beginning = host.portal.submit(self._enter)
         beginning.add_done_callback(lambda _: arrived.put(0))
         try:
-            if number := arrived.get(timeout=BEGIN_WAIT):
+            while (number := arrived.get(timeout=BEGIN_WAIT)) == RELOADING:
+                pass  # everything has just been read
+            if number:
                 return number
         except Empty:
             raise error(

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from openwmi.service.namespaces import Namespace, Namespaces
 
 DESCRIPTOR: Final = "SECURITY_DESCRIPTOR"
+READING: Final = f.WBEM_ENABLE | f.WBEM_REMOTE_ACCESS | f.WBEM_RIGHT_SUBSCRIBE | f.READ_CONTROL
 _SINGLETON: Final = "@"
 _INHERITED_DACL: Final = d.CONTAINER_INHERIT
 # What everybody who may log on gets (I8), and the same with Remote Enable, for the accounts of this program.
@@ -65,12 +66,16 @@ def is_administrator(caller: Caller) -> bool:
 
 
 class Access:
-    """The descriptors of all namespaces. Usable from any thread."""
+    """The descriptors of all namespaces. Usable from any thread.
 
-    __slots__ = ("_effective", "_encrypted", "_namespaces")
+    read_only: nobody who comes over the network may change anything, or run methods, whatever descriptors say.
+    """
+
+    __slots__ = ("_effective", "_encrypted", "_namespaces", "read_only")
 
     def __init__(self, namespaces: Namespaces) -> None:
         self._namespaces = namespaces
+        self.read_only = False
         self._effective: dict[str, SecurityDescriptor] = {}
         self._encrypted: dict[str, bool] = {}
         namespaces.repository.listen(self._on_change)
@@ -121,9 +126,10 @@ class Access:
         """The rights that a caller has in a namespace now (A13)."""
         if not caller.remote:
             return caller.granted
+        most = READING if self.read_only else f.ALL_NAMESPACE_RIGHTS
         if is_administrator(caller):
-            return f.ALL_NAMESPACE_RIGHTS
-        return d.allowed(self.descriptor(path), sids_of(caller), f.ALL_NAMESPACE_RIGHTS)
+            return most
+        return d.allowed(self.descriptor(path), sids_of(caller), most)
 
     def _combined(self, path: str) -> SecurityDescriptor:
         own = self.own(path)

@@ -1,4 +1,4 @@
-"""`openwmi serve`: the service in the foreground; it runs the permanent subscriptions and timers of a store."""
+"""`openwmi serve`: the service in the foreground, over the network, with the permanent subscriptions of its store."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import signal
 from typing import TYPE_CHECKING
 
 from openwmi.cli import exits
-from openwmi.cli.options import Option
+from openwmi.cli.options import Misuse, Option
 
 if TYPE_CHECKING:
     from openwmi.cli.console import Console
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 EXAMPLES = """
 openwmi serve
+openwmi serve --listen 0.0.0.0:135
+openwmi serve --listen 127.0.0.1:5000 --mof windows-host.mof --readonly
 openwmi serve --repository /var/lib/openwmi
 openwmi serve --log-format json 2>> /var/log/openwmi.log
 """
@@ -27,8 +29,28 @@ def _form(text: str) -> str:
     return text
 
 
+def _place(text: str) -> object:
+    from openwmi.cli.network import place
+
+    return place(text)
+
+
 ARGUMENTS = ()
 OPTIONS = (
+    Option(
+        "listen",
+        "where clients find it, again for more places; loopback alone unless given, none: nowhere",
+        value="ADDR:PORT",
+        convert=_place,
+        repeated=True,
+    ),
+    Option(
+        "mof",
+        "be a mock: serve what the file declares, from memory, and nothing of this machine",
+        value="FILE",
+        repeated=True,
+    ),
+    Option("readonly", "let nobody change anything over the network, or run methods"),
     Option("repository", "the store: a file or a folder; that of OPENWMI_HOME unless given", value="FILE"),
     Option(
         "log-format",
@@ -41,27 +63,49 @@ OPTIONS = (
 
 
 def run(options: Options, console: Console) -> int:
-    """Serve until a signal comes: 0 after SIGTERM and SIGHUP, 130 after Ctrl-C."""
+    """Serve until a signal comes: 0 after SIGTERM, 130 after Ctrl-C. SIGHUP reads the accounts anew."""
     import logging
 
     from openwmi.cli.foreground import Foreground
     from openwmi.cli.logs import write_logs
-    from openwmi.host import local
+    from openwmi.cli.network import network
+    from openwmi.host import MEMORY, local
 
     level = logging.DEBUG if options.verbose else logging.WARNING if options.quiet else logging.INFO
     write_logs(options.log_format, level)
-    host = local(options.repository)
+    if options.mof and options.repository:
+        raise Misuse("--mof makes a host in memory, which has no --repository")
+    host = local(MEMORY if options.mof else options.repository, mock=bool(options.mof))
     host.repository.opened()  # what cannot be had is told now, and not with the first thing to be stored
+    host.namespaces.access.read_only = options.readonly
+    if code := _fill(host, options.mof, console):
+        return code
     host.own()
+    face = network(host, options.listen)
 
     def tell(line: str) -> None:
         console.write(f"{line}\n")
         console.flush()
 
-    number = Foreground(host, parts(options, host), tell).run()
-    return exits.CANCELLED if number == signal.SIGINT else exits.OK
+    parts: list[Part] = [] if face is None else [face]
+    front = (
+        Foreground(host, parts, tell) if face is None else Foreground(host, parts, tell, reload=face.reload)
+    )
+    return exits.CANCELLED if front.run() == signal.SIGINT else exits.OK
 
 
-def parts(options: Options, host: Host) -> list[Part]:
-    """What runs beside the service itself: begun in this order, on the service's loop, and ended in the reverse one."""
-    return []
+def _fill(host: Host, files: list[str], console: Console) -> int:
+    """Put what MOF files declare into a mock; the exit code where one of them will not do, else 0."""
+    from openwmi.cli import compiling
+    from openwmi.host import DEFAULT_NAMESPACE
+    from openwmi.model.errors import MofError
+
+    for file in files:
+        try:
+            source = compiling.read(file)
+            host.give_way(compiling.classes(source))
+            done = compiling.store(host, source, DEFAULT_NAMESPACE, class_flags=0, instance_flags=0)
+        except MofError as failure:
+            return compiling.complain(console, failure)
+        compiling.told(console, source.name, done)
+    return 0

@@ -1,0 +1,126 @@
+"""The network face of `openwmi serve`: where it listens, who may log on, and how it begins and ends."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from openwmi.accounts import Accounts
+from openwmi.host import home
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from openwmi.host import Host
+    from openwmi.remote.server import Server
+
+PORT: Final = 135  # where every client of DCOM asks first
+LOOPBACK: Final = "127.0.0.1"
+_FIRST_PASSED: Final = 3  # SD_LISTEN_FDS_START
+
+
+class Place(NamedTuple):
+    """Where to listen: an address or a name of this machine, and a port, 0 for any free one."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def place(text: str) -> Place | None:
+    """`ADDR:PORT`, `[ADDR]:PORT` or `ADDR`; None for `none`. ValueError for anything else."""
+    if text == "none":
+        return None
+    host, colon, port = text.rpartition(":")
+    if not colon or text.endswith("]"):
+        host, port = text, str(PORT)
+    bracketed = host.startswith("[") and host.endswith("]")
+    host = host[1:-1] if bracketed else host
+    if not host or (":" in host and not bracketed) or not (port.isascii() and port.isdigit()):
+        raise ValueError(text)
+    if int(port) > 0xFFFF:
+        raise ValueError(text)
+    return Place(host, int(port))
+
+
+def names() -> tuple[str, ...]:
+    """What this machine is called, the shortest name first."""
+    full = socket.gethostname() or "localhost"
+    return tuple(dict.fromkeys((full.partition(".")[0], full)))
+
+
+def passed_sockets() -> list[socket.socket]:
+    """The listening sockets that the service manager has opened for this process (sd_listen_fds), once."""
+    count, process = os.environ.pop("LISTEN_FDS", ""), os.environ.pop("LISTEN_PID", "")
+    os.environ.pop("LISTEN_FDNAMES", None)
+    if process != str(os.getpid()) or not count.isdigit():
+        return []
+    found = []
+    for number in range(_FIRST_PASSED, _FIRST_PASSED + int(count)):
+        os.set_inheritable(number, False)
+        found.append(socket.socket(fileno=number))
+    return found
+
+
+class Network:
+    """A part of the foreground (see `foreground.Part`): the DCOM server of a host."""
+
+    def __init__(
+        self, host: Host, places: Sequence[Place], sockets: Sequence[socket.socket], *, fallback: bool = False
+    ) -> None:
+        """fallback: where a port cannot be had, any free one will do."""
+        from openwmi.remote.server import Server
+
+        self._kind = Server
+        self._places = places
+        self._sockets = sockets
+        self._fallback = fallback
+        self._host = host
+        self.accounts = Accounts(home(), names=names())
+        self._server: Server | None = None
+
+    async def __aenter__(self) -> str:
+        """Begin to listen; the lines that tell where."""
+        server = self._server = self._kind(self._host.log_on, self.accounts, names())
+        try:
+            for passed in self._sockets:
+                await server.adopt(passed)
+            for one in self._places:
+                await self._listen(server, one)
+        except BaseException:
+            await server.close()
+            raise
+        return "\n".join(f"listening on {Place(*address)}" for address in server.listener.addresses)
+
+    async def _listen(self, server: Server, one: Place) -> None:
+        try:
+            await server.listen(*one)
+        except OSError as reason:
+            if not self._fallback or reason.errno not in (errno.EACCES, errno.EADDRINUSE):
+                raise OSError(
+                    reason.errno, f"cannot listen on {one}: {os.strerror(reason.errno or 0)}"
+                ) from None
+            await server.listen(one.host, 0)
+
+    async def __aexit__(self, *reason: Any) -> None:
+        """End every call with WBEM_E_SHUTTING_DOWN, then the connections."""
+        if self._server is not None:
+            await self._server.close()
+
+    def reload(self) -> None:
+        """Read the accounts anew."""
+        self.accounts.reload()
+
+
+def network(host: Host, listen: Sequence[Place | None]) -> Network | None:
+    """The network face that was asked for: the sockets passed on and the places named; without either, loopback alone,
+    on port 135 where that may be had. None when nothing shall listen."""
+    sockets = passed_sockets()
+    places = [one for one in listen if one is not None]
+    if not listen and not sockets:
+        return Network(host, [Place(LOOPBACK, PORT)], (), fallback=True)
+    return Network(host, places, sockets) if places or sockets else None
