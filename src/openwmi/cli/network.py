@@ -8,7 +8,6 @@ import socket
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from openwmi.accounts import Accounts
-from openwmi.host import home
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,6 +72,7 @@ class Network:
         self, host: Host, places: Sequence[Place], sockets: Sequence[socket.socket], *, fallback: bool = False
     ) -> None:
         """fallback: where a port cannot be had, any free one will do."""
+        from openwmi.host import home
         from openwmi.remote.server import Server
 
         self._kind = Server
