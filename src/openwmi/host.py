@@ -61,17 +61,6 @@ def owner() -> Caller:
     return Caller(unix_sid(uid), _user_name(uid), tuple(map(unix_group_sid, gids)))
 
 
-def remote_caller(identity: Identity) -> Caller:
-    """An account as a caller without any right yet. It is, beside itself, the Unix user that it acts as."""
-    from openwmi.accounts.unixusers import unix_user
-
-    runs_as = unix_user(identity.runs_as) if identity.runs_as is not None else None
-    groups = identity.groups
-    if runs_as is not None:
-        groups += (unix_sid(runs_as.uid), *(unix_group_sid(gid) for gid in runs_as.groups))
-    return Caller(identity.sid, identity.name, groups, granted=0, remote=True, runs_as=runs_as)
-
-
 def _user_name(uid: int) -> str:
     try:
         import pwd
@@ -153,6 +142,7 @@ class Host:
 
                 self._portal = Portal()
                 self._service = Service(self._portal.loop, self.namespaces)
+                self._service.find_creator = self.creator
                 apply(self.namespaces, self._service.settings)
                 if self._owns:
                     self._portal.loop.call_soon_threadsafe(self._service.own, self._owner_lock())
@@ -212,6 +202,7 @@ class Host:
         locale: str | None = None,
     ) -> Connection:
         """Log an account on over the network, with the rights that it has in the namespace now (NTLMLogin, A36)."""
+        from openwmi.accounts.callers import remote_caller
         from openwmi.service.logon import checked_locale
 
         running = self._running()
@@ -223,6 +214,18 @@ class Host:
             locale=checked_locale(locale) if locale else caller.locale,
         )
         return await running.log_on(namespace, caller)
+
+    def creator(self, sid: bytes | str) -> Caller | None:
+        """Who a stored CreatorSID stands for now; None for an account that is gone. It may block."""
+        from openwmi.accounts import Accounts
+        from openwmi.accounts.callers import creator, sid_of
+
+        found = sid_of(sid)
+        return creator(found, self.caller, Accounts(home())) if found is not None else None
+
+    def granted(self, caller: Caller, namespace: str) -> int:
+        """The rights that a caller has in a namespace now."""
+        return self.namespaces.access.granted(caller, self.namespaces.named(namespace).path)
 
     def one_shot(self, namespace: str = DEFAULT_NAMESPACE) -> OneShot:
         """A namespace for one operation at a time, without an event loop."""

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _LOG: Final = logging.getLogger("openwmi.logon")
 _KEYTAB: Final = "krb5.keytab"
-_EVERYBODY: Final = (
+EVERYBODY: Final = (
     sids.EVERYONE,
     sids.NETWORK,
     sids.AUTHENTICATED_USERS,
@@ -206,7 +206,7 @@ class Accounts:
 
 def identity_of(account: Account) -> Identity:
     """What an account that has proven who it is may be held to: its SID, and the groups it is in."""
-    groups = [*_EVERYBODY, *((sids.ADMINISTRATORS,) if account.admin else ())]
+    groups = [*EVERYBODY, *((sids.ADMINISTRATORS,) if account.admin else ())]
     return Identity(str(account.sid), account.name, tuple(map(str, groups)), account.runs_as)
 
 

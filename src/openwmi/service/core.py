@@ -6,9 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from openwmi.calls.table import Calls
-from openwmi.contract.caller import Caller
 from openwmi.model.errors import error
-from openwmi.model.sids import Sid
 from openwmi.model.status import (
     WBEM_E_NOT_AVAILABLE,
     WBEM_E_QUOTA_VIOLATION,
@@ -21,6 +19,7 @@ from openwmi.service.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from openwmi.contract.caller import Caller
     from openwmi.service.connection import Connection
     from openwmi.service.events.exchange import Exchange
     from openwmi.service.namespaces import Namespaces
@@ -63,8 +62,8 @@ class Service:
         self._ended = False
         self._exchange: Exchange | None = None
         self._permanent: PermanentSubscriptions | None = None
-        # Who a CreatorSID stands for now; a service without accounts has the owner alone.
-        self.find_creator: FindCreator = _owner
+        # Who a CreatorSID stands for now.
+        self.find_creator: FindCreator = _nobody
         self.ownership: Ownership | None = None
 
     @property
@@ -164,6 +163,6 @@ class Service:
         await self.calls.end_all()
 
 
-def _owner(creator: bytes) -> Caller | None:
-    sid = str(Sid.decode(creator))
-    return Caller(sid, sid)
+def _nobody(creator: bytes) -> Caller | None:
+    """Nothing is done in anybody's name where nobody knows whose that is."""
+    return None

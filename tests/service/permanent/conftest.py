@@ -14,6 +14,7 @@ from openwmi.contract import operations as ops
 from openwmi.contract.caller import Caller
 from openwmi.contract.provider import Delivery
 from openwmi.model.instances import Instance
+from openwmi.model.sids import Sid
 from openwmi.mof import class_declarations
 from openwmi.service.events.plan import Event
 
@@ -55,6 +56,7 @@ class Hall(World):
 
     def __init__(self, store: str = ":memory:") -> None:
         super().__init__(store)
+        self.service.find_creator = lambda sid: Caller(str(Sid.decode(sid)), "somebody")
         for namespace, text in CLASSES.items():
             for declaration in class_declarations(text, file="classes"):
                 self.host.namespaces.named(namespace).provided.add(declaration)
