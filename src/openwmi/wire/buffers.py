@@ -22,12 +22,15 @@ Buffer = bytes | bytearray | memoryview
 
 
 class Layout:
-    """A run of numbers that is read or written at once: format characters of `struct`, little-endian, no alignment."""
+    """A run of numbers that is read or written at once: format characters of `struct`, no alignment.
+
+    Little-endian, as everything of this room; network headers and capture files, which decoding reads, may differ.
+    """
 
     __slots__ = ("pack", "size", "unpack_from")
 
-    def __init__(self, form: str) -> None:
-        made = Struct("<" + form)
+    def __init__(self, form: str, order: str = "<") -> None:
+        made = Struct(order + form)
         self.size = made.size
         self.pack = made.pack
         self.unpack_from = made.unpack_from

@@ -65,6 +65,11 @@ class Session:
         """Start the cipher of one direction afresh, as SPNEGO does after its mechListMIC; the numbers go on."""
         (self._out if outgoing else self._in).reset()
 
+    def restart_incoming(self) -> None:
+        """SPNEGO's mechListMIC went by, checked by somebody else: its number is used up, the cipher begins anew."""
+        self._in.signature(b"", b"", b"")
+        self._in.reset()
+
     def sign(self, head: bytes, body: bytes = b"", end: bytes = b"") -> bytes:
         return self._out.signature(head, body, end)
 

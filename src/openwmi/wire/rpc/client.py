@@ -22,7 +22,6 @@ from openwmi.wire.rpc.constants import (
 from openwmi.wire.rpc.limits import Limits
 from openwmi.wire.rpc.machine import Role, State
 from openwmi.wire.rpc.reassembly import Assembly
-from openwmi.wire.rpc.security import Security, SecurityContext, unprotected
 from openwmi.wire.rpc.syntax import NDR20, SyntaxId, features
 
 if TYPE_CHECKING:
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from openwmi.wire.rpc.frame import Frame, Verifier
+    from openwmi.wire.rpc.security import Security, SecurityContext
 
 
 class _Call:
@@ -273,12 +273,10 @@ class ClientConnection(Connection):
             raise PeerMisbehaved(
                 f"an answer to call {frame.call_id}, which is not under way", RESPONSE_CLAUSE
             )
-        if call.security is not None and call.security.signs:
-            self._same(frame, call.security)
-            stub = call.security.unprotect(frame, pdu.stub_start)
-        else:
-            stub = unprotected(frame, pdu.stub_start)
-        whole = call.assembly.add(frame.flags, stub)
+        security = call.security
+        if security is not None and security.signs:
+            self._same(frame, security)
+        whole = call.assembly.add(frame.flags, self._opened(frame, security, pdu.stub_start))
         if whole is not None:
             del self._calls[frame.call_id]
             if not call.dropped:
@@ -304,7 +302,7 @@ class ClientConnection(Connection):
         protected = frame.verifier is not None and call.security is not None and call.security.signs
         if call.security is not None and protected:
             self._same(frame, call.security)
-            call.security.unprotect(frame, pdu.stub_start)
+        self._opened(frame, call.security if protected else None, pdu.stub_start)
         if not call.dropped:
             executed = not frame.flags & DID_NOT_EXECUTE
             self._tell(events.FaultReceived(frame.call_id, pdu.status, executed, protected))

@@ -7,7 +7,7 @@ Nothing here knows a socket or a clock.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from openwmi.wire.errors import LocalProtocolError, PeerMisbehaved, RemoteProtocolError
 from openwmi.wire.rpc import events
@@ -15,7 +15,7 @@ from openwmi.wire.rpc.constants import CALL_PDUS, FIRST, LAST, MUST_RECEIVE, Aut
 from openwmi.wire.rpc.frame import Frame, fragment_length, parse_frame
 from openwmi.wire.rpc.machine import Machine, Role, State
 from openwmi.wire.rpc.pdus import DECODERS
-from openwmi.wire.rpc.security import CallPdu, Security, SecurityContext
+from openwmi.wire.rpc.security import CallPdu, Security, SecurityContext, unprotected
 
 if TYPE_CHECKING:
     from openwmi.wire.rpc.limits import Limits
@@ -24,10 +24,17 @@ if TYPE_CHECKING:
 Handler = Callable[[Frame, Any], None]
 
 
+class Observer(Protocol):
+    """Is told of every PDU: its bytes as they travel; of a call's fragment the stub in the clear, None if unread."""
+
+    def __call__(self, data: bytes, stub: bytes | None, *, outgoing: bool) -> None: ...
+
+
 class Connection:
     """One association, seen from either end.
 
-    presentations: interfaces by presentation context; securities: security contexts by number.
+    presentations: interfaces by presentation context; securities: security contexts by number; observer: who is told
+    of every PDU, both ways.
     """
 
     def __init__(self, role: Role, limits: Limits) -> None:
@@ -41,6 +48,7 @@ class Connection:
         self.max_receive = limits.fragment
         self.group = 0
         self.multiplexed = False
+        self.observer: Observer | None = None
         self._arrived = bytearray()
         self._leaving: list[bytes] = []
         self._events: list[events.Event] = []
@@ -103,6 +111,8 @@ class Connection:
     def _dispatch(self, data: bytes) -> None:
         frame = parse_frame(data)
         kind = frame.kind
+        if self.observer is not None and kind not in CALL_PDUS:
+            self.observer(data, None, outgoing=False)
         self._before(frame)
         self.machine.receives(kind)
         self._handlers[kind](frame, DECODERS[kind](frame))
@@ -123,9 +133,27 @@ class Connection:
     def _tell(self, event: events.Event) -> None:
         self._events.append(event)
 
-    def _send(self, kind: PduType, data: bytes) -> None:
+    def _send(self, kind: PduType, data: bytes, stub: bytes | None = None) -> None:
         self.machine.sends(kind)
+        self._leave(data, stub)
+
+    def _leave(self, data: bytes, stub: bytes | None = None) -> None:
         self._leaving.append(data)
+        if self.observer is not None:
+            self.observer(data, stub, outgoing=True)
+
+    def _opened(self, frame: Frame, security: Security | None, stub_start: int) -> bytes:
+        """The stub of a fragment that came, in the clear."""
+        stub = None
+        try:
+            if security is None or not security.signs:
+                stub = unprotected(frame, stub_start)
+            else:
+                stub = security.unprotect(frame, stub_start)
+        finally:
+            if self.observer is not None:
+                self.observer(frame.data, stub, outgoing=False)
+        return stub
 
     def _add_security(self, security_id: int, level: int, context: SecurityContext) -> Security:
         security = Security(security_id, AuthLevel.PACKET if level == AuthLevel.CALL else level, context)
@@ -153,4 +181,4 @@ class Connection:
                 data = signer.protect(pdu, bits, call_id, chunk, total - start)
             else:
                 data = pdu.head(bits, pdu.head_size + len(chunk), 0, call_id, total - start) + chunk
-            self._send(kind, data)
+            self._send(kind, data, chunk)

@@ -39,13 +39,13 @@ from openwmi.wire.rpc.groups import AssociationGroups
 from openwmi.wire.rpc.limits import Limits
 from openwmi.wire.rpc.machine import Role, State
 from openwmi.wire.rpc.reassembly import Assembly
-from openwmi.wire.rpc.security import Security, SecurityContext, unprotected
 from openwmi.wire.rpc.syntax import NDR20, NO_SYNTAX, SyntaxId
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from openwmi.wire.rpc.frame import Frame, Verifier
+    from openwmi.wire.rpc.security import Security, SecurityContext
 
 _FEATURES = FEATURE_SECURITY_MULTIPLEXING | FEATURE_KEEP_ON_ORPHAN
 
@@ -140,7 +140,7 @@ class ServerConnection(Connection):
 
     def _before(self, frame: Frame) -> None:
         if frame.kind is PduType.BIND and self.machine.state is not State.IDLE:
-            self._leaving.append(BindNak(NakReason.NOT_SPECIFIED).encode(frame.call_id))
+            self._leave(BindNak(NakReason.NOT_SPECIFIED).encode(frame.call_id))
 
     def _bind(self, frame: Frame, pdu: Bind) -> None:
         size = min(pdu.max_transmit, pdu.max_receive, self.limits.fragment)
@@ -313,11 +313,9 @@ class ServerConnection(Connection):
         return None
 
     def _stub(self, call: _Call, frame: Frame, pdu: Request) -> bytes:
-        security = call.security
-        if call.refusal == ACCESS_DENIED or security is None or not security.signs:
-            return unprotected(frame, pdu.stub_start)
+        security = None if call.refusal == ACCESS_DENIED else call.security
         try:
-            return security.unprotect(frame, pdu.stub_start)
+            return self._opened(frame, security, pdu.stub_start)
         except AuthenticationFailed as error:
             # The keys are out of step from here on, so the connection cannot go on.
             self._send_fault(frame.call_id, pdu.context_id, ACCESS_DENIED, executed=False)
