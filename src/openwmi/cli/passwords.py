@@ -34,7 +34,7 @@ def new_password(options: Options, console: Console, name: str) -> str | None:
     if options.password_file is not None and options.password_fd is not None:
         raise Misuse("give one of --password-file and --password-fd")
     if options.password_file is not None:
-        return _from_file(options.password_file, console)
+        return from_file(options.password_file, console)
     if options.password_fd is not None:
         return _from_descriptor(options.password_fd)
     if console.converses:
@@ -42,7 +42,8 @@ def new_password(options: Options, console: Console, name: str) -> str | None:
     return None
 
 
-def _from_file(path: str, console: Console) -> str:
+def from_file(path: str, console: Console) -> str:
+    """The first line of a file that should be nobody else's."""
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except OSError as reason:

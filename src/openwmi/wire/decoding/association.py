@@ -8,7 +8,7 @@ from openwmi.wire.decoding import tokens
 from openwmi.wire.decoding.calls import Call, Objects
 from openwmi.wire.decoding.interfaces import INTERFACES, uuid_text
 from openwmi.wire.decoding.keys import NO_KEYS, Handshake, Keys
-from openwmi.wire.decoding.values import status_text
+from openwmi.wire.decoding.values import fault_text
 from openwmi.wire.errors import RemoteProtocolError
 from openwmi.wire.rpc.binding import Bind, BindAck, BindNak
 from openwmi.wire.rpc.calls import Fault, Request, Response
@@ -216,7 +216,7 @@ class Association:
         call = self._calls.pop(frame.call_id, None)
         if call is not None:
             record |= call.names()
-        record["status"] = status_text(pdu.status)
+        record["status"] = fault_text(pdu.status)
         if frame.verifier is not None:
             self._opened(frame, pdu.stub_start, None)  # moves the keys on
 

@@ -33,6 +33,8 @@ def decode(data: bytes, keys: Keys = NO_KEYS) -> Iterator[Record]:
 
     What is broken is told in a record under `error`; only a file that is none of these raises PeerMisbehaved.
     """
+    if not data:
+        raise PeerMisbehaved("the file is empty")
     if capture.is_capture(data):
         yield from _captured(data, keys)
     elif hexdump.looks_like_text(data):

@@ -31,7 +31,9 @@ _AUTH: Final = ("auth", "protection", "size", "context")
 
 def lines(record: Record) -> Iterator[str]:
     """The lines of a record."""
-    yield _headline(record)
+    headline = _headline(record)
+    if headline:
+        yield headline
     for key, value in record.items():
         if key not in _SAID and key not in _AUTH:
             yield from _member(key, value, 1)
@@ -55,7 +57,7 @@ def _headline(record: Record) -> str:
     notes = [*record.get("flags", ()), *_protection(record)]
     if notes:
         parts.append(f"({', '.join(notes)})")
-    return "  ".join(parts) or "-"
+    return "  ".join(parts)
 
 
 def _method(record: Record) -> str:

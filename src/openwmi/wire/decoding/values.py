@@ -10,6 +10,7 @@ from openwmi.model.classes import Class
 from openwmi.model.errors import WbemError, WmiError
 from openwmi.model.instances import Instance
 from openwmi.model.status import describe
+from openwmi.wire import errors
 from openwmi.wire.dcom import activation, guids, objref
 from openwmi.wire.dcom.bindings import TOWER_NAMED_PIPE, TOWER_TCP, DualStringArray
 from openwmi.wire.dcom.properties import Property, ScmReplyInfo, Unknown
@@ -25,6 +26,16 @@ SHOWN_BYTES: Final = 256
 _MOST_ITEMS: Final = 100_000
 _STATUS_NAMES: Final = frozenset({"result", "status", "results"})
 _TOWERS: Final = {TOWER_TCP: "ncacn_ip_tcp", TOWER_NAMED_PIPE: "ncacn_np"}
+_FAULTS: Final = {
+    errors.ACCESS_DENIED: "ERROR_ACCESS_DENIED",
+    errors.BAD_STUB_DATA: "RPC_X_BAD_STUB_DATA",
+    errors.OPNUM_OUT_OF_RANGE: "nca_s_op_rng_error",
+    errors.UNKNOWN_INTERFACE: "nca_s_unk_if",
+    errors.PROTOCOL_ERROR: "nca_s_proto_error",
+    errors.SERVER_TOO_BUSY: "nca_s_server_too_busy",
+    errors.INVALID_PRESENTATION_CONTEXT: "nca_s_invalid_pres_context_id",
+    errors.SECURITY_PACKAGE_ERROR: "RPC_S_SEC_PKG_ERROR",
+}
 _MEOW, _UNIT = b"MEOW", b"\x78\x56\x34\x12"
 
 
@@ -38,6 +49,12 @@ def status_text(code: int) -> str:
     symbol = describe(unsigned).symbol
     number = f"0x{unsigned:08X}" if unsigned > 9 else str(unsigned)
     return number if not symbol or symbol.startswith("0x") else f"{number} {symbol}"
+
+
+def fault_text(code: int) -> str:
+    """The status of a fault; RPC has names of its own for some."""
+    name = _FAULTS.get(code & 0xFFFFFFFF)
+    return status_text(code) if name is None else f"0x{code & 0xFFFFFFFF:08X} {name}"
 
 
 def octets(data: bytes) -> str:
