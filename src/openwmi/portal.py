@@ -12,6 +12,8 @@ import threading
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
+from openwmi.threads import outcome
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
@@ -19,6 +21,20 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _LOG: Final = logging.getLogger("openwmi.service")
+
+
+class Submitted(Future[T]):
+    """What a coroutine function on the loop will give."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__()
+        self._loop = loop
+        self.task: asyncio.Task[T] | None = None
+
+    def abandon(self) -> None:
+        """Cancel on the loop what nobody waits for any more; from any thread. Nothing when it is done."""
+        if not self.done() and not self.cancel() and self._loop.is_running():
+            self._loop.call_soon_threadsafe(lambda: self.task is not None and self.task.cancel())
 
 
 class Portal:
@@ -59,14 +75,14 @@ class Portal:
 
     def submit(
         self, function: Callable[P, Coroutine[object, object, T]], *args: P.args, **kwargs: P.kwargs
-    ) -> Future[T]:
+    ) -> Submitted[T]:
         """Start a coroutine function on the loop, from any thread."""
-        future: Future[T] = Future()
+        future: Submitted[T] = Submitted(self.loop)
 
         def begin() -> None:
             if not future.set_running_or_notify_cancel():
                 return
-            task = self.loop.create_task(function(*args, **kwargs))
+            task = future.task = self.loop.create_task(function(*args, **kwargs))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
             task.add_done_callback(lambda done: _copy(done, future))
@@ -80,10 +96,16 @@ class Portal:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
-        """Run a coroutine function on the loop and block until it is done. Never from the loop's own thread."""
+        """Run a coroutine function on the loop and block until it is done; Ctrl-C cancels it there. Never from the
+        loop's own thread."""
         if self.inside():
             raise RuntimeError("a blocking call from the service's own thread would wait for itself")
-        return self.submit(function, *args, **kwargs).result()
+        future = self.submit(function, *args, **kwargs)
+        try:
+            return outcome(future)
+        except BaseException:
+            future.abandon()
+            raise
 
     async def wrap(
         self, function: Callable[P, Coroutine[object, object, T]], *args: P.args, **kwargs: P.kwargs
@@ -91,22 +113,11 @@ class Portal:
         """Await a coroutine function that runs on the portal's loop, from any loop; cancellation travels with it."""
         if self.inside():
             return await function(*args, **kwargs)
-        task: asyncio.Task[T] | None = None
-        cancelled = False
-
-        async def guarded() -> T:
-            nonlocal task
-            task = asyncio.current_task()
-            if cancelled:
-                raise asyncio.CancelledError
-            return await function(*args, **kwargs)
-
-        future = self.submit(guarded)
+        future = self.submit(function, *args, **kwargs)
         try:
             return await asyncio.wrap_future(future)
         except asyncio.CancelledError:
-            cancelled = True
-            self.loop.call_soon_threadsafe(lambda: task is not None and task.cancel())
+            future.abandon()
             raise
 
     def stop(self) -> None:

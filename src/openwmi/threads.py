@@ -1,4 +1,4 @@
-"""Worker threads that can be abandoned: for blocking providers and for callbacks into user code.
+"""Worker threads that can be abandoned, for blocking providers and callbacks into user code; waits that Ctrl-C ends.
 
 The standard library's executors join their threads at exit and never replace a stuck one. Here every thread is a
 daemon, a stuck one costs only its own place, and nothing delays the interpreter's exit.
@@ -8,11 +8,18 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from typing import TYPE_CHECKING, Final
+from time import monotonic
+from typing import TYPE_CHECKING, Final, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from concurrent.futures import Future
 
+T = TypeVar("T")
+
+# How long Ctrl-C may go unnoticed. A signal that arrives just before a wait begins does not end it, so that every wait
+# of the main thread looks up from it now and then.
+LOOK_SECONDS: Final = 0.2
 # An idle worker stays this long, so that a run of short jobs does not start a thread each.
 IDLE_SECONDS: Final = 10.0
 
@@ -66,3 +73,31 @@ class Threads:
         while (job := self._next()) is not None:
             job()
             del job  # an idle thread must not keep the last call alive
+
+
+def waited(wait: Callable[[float | None], bool], seconds: float | None = None) -> bool:
+    """`wait(seconds)` of an event or the like, and Ctrl-C is noticed. False when the time is over; None has no end."""
+    if threading.current_thread() is not threading.main_thread():
+        return wait(seconds)
+    end = None if seconds is None else monotonic() + seconds
+    while True:
+        left = LOOK_SECONDS if end is None else end - monotonic()
+        if wait(max(0.0, min(left, LOOK_SECONDS))):
+            return True
+        if left <= 0:
+            return False
+
+
+def outcome(future: Future[T], seconds: float | None = None) -> T:
+    """What a future gives, waited for so that Ctrl-C is noticed. TimeoutError when the time is over."""
+
+    def settled(seconds: float | None) -> bool:
+        try:
+            future.exception(seconds)
+        except TimeoutError:
+            return future.done()
+        return True
+
+    if not future.done() and not waited(settled, seconds):
+        raise TimeoutError
+    return future.result()

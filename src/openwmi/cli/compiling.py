@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from openwmi import mof
 from openwmi.cli import exits
@@ -13,7 +13,6 @@ from openwmi.model.errors import MofError, error
 from openwmi.model.status import WBEMMOF_E_INVALID_FILE
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Iterable
 
     from openwmi.cli.console import Console
@@ -129,23 +128,12 @@ def namespace_of(text: str) -> str:
     return path
 
 
-# How long an interrupt may go unnoticed.
-LOOK_SECONDS: Final = 0.2
-
-
 def store(host: Host, source: Source, namespace: str, *, class_flags: int, instance_flags: int) -> Compiled:
     """Put what one file declares, object by object (C-24). Raises MofError, and WbemError for a namespace that is not
     there. An interrupt ends the run after the object in hand."""
-    from concurrent.futures import wait
-
-    running: list[asyncio.Task[object]] = []
+    from openwmi.threads import outcome
 
     async def work() -> Compiled:
-        from asyncio import current_task
-
-        task = current_task()
-        assert task is not None
-        running.append(task)
         services = await host.services(namespace)
         done: Compiled = await mof.compile(
             source.text,
@@ -160,11 +148,7 @@ def store(host: Host, source: Source, namespace: str, *, class_flags: int, insta
 
     future = host.portal.submit(work)
     try:
-        # A signal that arrives just before a wait begins does not end it: look up from it now and then.
-        while not wait((future,), LOOK_SECONDS).done:
-            pass
-        return future.result()
+        return outcome(future)
     except KeyboardInterrupt:
-        for task in running:
-            host.portal.loop.call_soon_threadsafe(task.cancel)
+        future.abandon()
         raise

@@ -164,9 +164,10 @@ def refuse(remote: Remote, seconds: float = REACH_SECONDS) -> NoReturn:
     Blocks for `seconds` at most. Looking a name up may take longer than that, so it has a thread of its own.
     """
     from openwmi.faces.workers import WORKERS
+    from openwmi.threads import outcome
 
     try:
-        WORKERS.call(lambda: _knock(remote, seconds)).result(seconds)
+        outcome(WORKERS.call(lambda: _knock(remote, seconds)), seconds)
     except TimeoutError:
         raise unreachable(remote, f"no answer within {seconds:g} s") from None
     except (OSError, UnicodeError) as failure:

@@ -169,7 +169,14 @@ def compile(
     # Whoever has services has loops, and so asyncio; this room itself is without it.
     asyncio = sys.modules["asyncio"]
     if blocking:
-        return asyncio.run_coroutine_threadsafe(work(), seam.loop).result()
+        from openwmi.threads import outcome
+
+        future = asyncio.run_coroutine_threadsafe(work(), seam.loop)
+        try:
+            return outcome(future)
+        except BaseException:
+            future.cancel()
+            raise
 
     async def anywhere() -> Any:
         if asyncio.get_running_loop() is seam.loop:

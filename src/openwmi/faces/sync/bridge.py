@@ -8,12 +8,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from concurrent.futures import wait
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 from openwmi.faces.workers import WORKERS, inside_callback
 from openwmi.model.errors import error
 from openwmi.model.status import WBEM_E_SHUTTING_DOWN
+from openwmi.threads import outcome, waited
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -28,8 +28,6 @@ T = TypeVar("T")
 
 _LOG: Final = logging.getLogger("openwmi.faces")
 BLOCKING: Final = True
-# How long Ctrl-C may go unnoticed.
-LOOK_SECONDS: Final = 0.2
 
 inside = inside_callback
 
@@ -45,7 +43,7 @@ class Gate:
 
     def wait(self, seconds: float | None) -> bool:
         """Wait for the next event, or take the one that has been; False when `seconds` pass without."""
-        happened = self._event.wait(seconds)
+        happened = waited(self._event.wait, seconds)
         self._event.clear()
         return happened
 
@@ -63,10 +61,7 @@ def hop(
         raise error(WBEM_E_SHUTTING_DOWN, "the service has ended")
     future = asyncio.run_coroutine_threadsafe(function(*args, **kwargs), loop)
     try:
-        # A signal that arrives just before a wait begins does not end it: look up from it now and then.
-        while not wait((future,), LOOK_SECONDS).done:
-            pass
-        return future.result()
+        return outcome(future)
     except BaseException:
         future.cancel()
         raise
@@ -90,7 +85,7 @@ def opening(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
 
 def result(future: Future[T], seconds: float | None) -> T:
     """Wait for what another thread will tell. TimeoutError after `seconds`."""
-    return future.result(seconds)
+    return outcome(future, seconds)
 
 
 class Outlet:
