@@ -349,3 +349,4 @@ def _shut_all() -> None:
         if host._service is not None:
             host._service.settings.cancel_wait = EXIT_WAIT
         host.shut_down()
+        host.repository.leave()

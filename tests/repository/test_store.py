@@ -281,3 +281,64 @@ def test_a_store_in_memory(item: Class) -> None:
     thread.join()
     assert seen == [[1]]
     assert ids(Repository(":memory:"), item) == []
+
+
+def test_the_connection_of_a_thread_ends_with_it(file: str, item: Class) -> None:
+    repository = Repository(file)
+    put(repository, item, 1)
+    for _ in range(20):
+        thread = threading.Thread(target=lambda: ids(repository, item))
+        thread.start()
+        thread.join()
+    opened = [
+        one for one in Path("/proc/self/fd").iterdir() if os.path.realpath(one) == os.path.realpath(file)
+    ]
+    assert len(opened) <= 2
+
+
+def test_closing_waits_for_nobody_and_fails_nobody_in_an_ugly_way(file: str, item: Class) -> None:
+    """A thread that reads while the store is closed gets an error, or what it asked for; never a crash."""
+    repository = Repository(file)
+    with repository.store.writing():
+        for number in range(2000):
+            put(repository, item, number)
+    started = threading.Barrier(5)
+    codes: list[int] = []
+
+    def read() -> None:
+        started.wait()
+        try:
+            while True:
+                ids(repository, item)
+        except WbemError as reason:
+            codes.append(reason.code)
+
+    readers = [threading.Thread(target=read) for _ in range(4)]
+    for one in readers:
+        one.start()
+    started.wait()
+    repository.store.close()
+    for one in readers:
+        one.join(10)
+    assert codes == [s.WBEM_E_CRITICAL_ERROR] * 4
+
+
+@pytest.mark.slow
+def test_a_program_that_ends_leaves_one_file_behind(tmp_path: Path) -> None:
+    program = """
+from openwmi import mof, sync
+with sync.connect(r"root/default") as wmi:
+    mof.compile("class Left { [key] uint32 Id; }; instance of Left { Id = 1; };", wmi)
+    print(len(wmi.query("SELECT * FROM Left").fetch_all()))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "OPENWMI_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (done.stdout, done.stderr) == ("1\n", "")
+    assert [one.name for one in tmp_path.iterdir() if one.name.startswith("repository.db")] == [
+        "repository.db"
+    ]

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from openwmi.repository.repository import Change, Repository
 
 MEMORY = ":memory:"
+# A log of this length is written into the store within the time that an exit may take.
+LEFT_BYTES = 8 << 20
 
 
 class SharedRepository:
@@ -80,6 +82,13 @@ class SharedRepository:
             if self._repository is not None:
                 self._repository.store.close()
                 self._repository = None
+
+    def leave(self) -> None:
+        """At the end of the process: close what nobody uses, so that the last one leaves a single file behind; but not
+        where that would take long. What is left open then costs the next one to open the store a moment."""
+        repository = self._repository
+        if repository is not None and repository.store.log_bytes() <= LEFT_BYTES:
+            repository.store.close()
 
     # Reading, where an absent store is an empty one
 

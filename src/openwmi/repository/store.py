@@ -18,6 +18,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import weakref
 from typing import TYPE_CHECKING, Any, Final
 
 from openwmi.model.errors import error
@@ -36,6 +37,9 @@ FORMAT: Final = 1
 MEMORY: Final = ":memory:"
 # How long a writer waits for another one.
 PATIENCE_SECONDS: Final = 30.0
+
+_ONE: Final = sqlite3.Cursor.fetchone
+_ALL: Final = sqlite3.Cursor.fetchall
 
 _TABLES: Final = """
 CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -92,23 +96,43 @@ def _fault(failure: sqlite3.Error) -> Exception:
     return error(WBEM_E_CRITICAL_ERROR, f"the repository cannot be used: {text}")
 
 
+class _Slot:
+    """One thread's connection: None once the store is closed. It ends with its thread.
+
+    busy: the thread is using it. Set before the connection is looked at, and looked at after the connection has been
+    taken away: so nobody closes what another thread is about to use.
+    """
+
+    __slots__ = ("__weakref__", "busy", "connection")
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection: sqlite3.Connection | None = connection
+        self.busy = False
+
+    def __del__(self) -> None:
+        if self.connection is not None:
+            self.connection.close()
+
+
 class _Transaction:
     """`with store.writing() as connection`. The store's lock makes it one at a time within the process."""
 
-    __slots__ = ("_connection", "_store")
+    __slots__ = ("_connection", "_slot", "_store", "_was_busy")
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def __enter__(self) -> sqlite3.Connection:
         store = self._store
+        slot = self._slot = store._slot()
         store._writing.acquire()
+        self._was_busy, slot.busy = slot.busy, True
         try:
-            connection = self._connection = store.connection
+            connection = self._connection = _open_one(slot)
             if store._depth == 0:
                 connection.execute("BEGIN IMMEDIATE")
         except BaseException as failure:
-            store._writing.release()
+            self._left()
             if isinstance(failure, sqlite3.Error):
                 raise _fault(failure) from failure
             raise
@@ -130,9 +154,19 @@ class _Transaction:
             store.roll_back(connection)
             raise _fault(broken) from broken
         finally:
-            store._writing.release()
+            self._left()
         if isinstance(failure, sqlite3.Error):
             raise _fault(failure) from failure
+
+    def _left(self) -> None:
+        self._slot.busy = self._was_busy
+        self._store._writing.release()
+
+
+def _open_one(slot: _Slot) -> sqlite3.Connection:
+    if slot.connection is None:
+        raise sqlite3.ProgrammingError("it has been closed")
+    return slot.connection
 
 
 class Store:
@@ -146,9 +180,10 @@ class Store:
         self._local = threading.local()
         self._writing = threading.RLock()
         self._depth = 0
+        self._closed = False
         self._rolled_back = rolled_back
-        self._all: list[sqlite3.Connection] = []
-        self._memory: sqlite3.Connection | None = None
+        self._all: weakref.WeakSet[_Slot] = weakref.WeakSet()
+        self._memory: _Slot | None = None
         if path == MEMORY:
             # One connection for all threads: a private in-memory database belongs to its connection.
             self._memory = self._opened(MEMORY)
@@ -158,7 +193,7 @@ class Store:
 
     # Connections
 
-    def _opened(self, path: str) -> sqlite3.Connection:
+    def _opened(self, path: str) -> _Slot:
         try:
             connection = sqlite3.connect(
                 path,
@@ -174,18 +209,25 @@ class Store:
             connection.execute("PRAGMA trusted_schema = OFF")
         except sqlite3.Error as failure:
             raise _fault(failure) from failure
-        self._all.append(connection)
-        return connection
+        slot = _Slot(connection)
+        self._all.add(slot)
+        if self._closed:  # meanwhile, or long ago
+            slot.connection = None
+        return slot
+
+    def _slot(self) -> _Slot:
+        """This thread's, or the only one of a store in memory."""
+        if self._memory is not None:
+            return self._memory
+        found: _Slot | None = getattr(self._local, "slot", None)
+        if found is None:
+            found = self._local.slot = self._opened(self.path)
+        return found
 
     @property
     def connection(self) -> sqlite3.Connection:
         """This thread's connection."""
-        if self._memory is not None:
-            return self._memory
-        found: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if found is None:
-            found = self._local.connection = self._opened(self.path)
-        return found
+        return _open_one(self._slot())
 
     def _prepare(self) -> None:
         """Make the tables of a new file; refuse one of another format."""
@@ -217,36 +259,52 @@ class Store:
         self._rolled_back()
 
     def close(self) -> None:
-        """Close every connection; threads that still read get an error."""
-        for connection in self._all:
-            connection.close()
-        self._all.clear()
+        """Close every connection that nobody is using; threads that still read get an error. The last one of all
+        processes writes the log into the file and takes it away."""
+        self._closed = True
+        for slot in list(self._all):
+            connection, slot.connection = slot.connection, None
+            if connection is not None:
+                if slot.busy and slot is not getattr(self._local, "slot", None):
+                    connection.interrupt()  # it is closed when its thread lets go of it
+                else:
+                    connection.close()
 
     # Reading and writing
 
     def rows(self, statement: str, parameters: Iterable[Any] = ()) -> list[Any]:
         """All rows of a reading statement, as one consistent look."""
-        try:
-            if self._memory is not None:
-                with self._writing:
-                    return self._memory.execute(statement, tuple(parameters)).fetchall()
-            return self.connection.execute(statement, tuple(parameters)).fetchall()
-        except sqlite3.Error as failure:
-            raise _fault(failure) from failure
+        return self._read(statement, tuple(parameters), _ALL)  # type: ignore[no-any-return]
 
     def row(self, statement: str, parameters: tuple[Any, ...]) -> Any:
         """The first row of a reading statement, or None."""
+        return self._read(statement, parameters, _ONE)
+
+    def _read(
+        self, statement: str, parameters: tuple[Any, ...], fetch: Callable[[sqlite3.Cursor], Any]
+    ) -> Any:
         try:
-            if self._memory is None:
-                try:
-                    connection: sqlite3.Connection = self._local.connection
-                except AttributeError:
-                    connection = self.connection
-                return connection.execute(statement, parameters).fetchone()
-            with self._writing:
-                return self._memory.execute(statement, parameters).fetchone()
+            if self._memory is not None:
+                with self._writing:
+                    return fetch(_open_one(self._memory).execute(statement, parameters))
+            try:
+                slot: _Slot = self._local.slot
+            except AttributeError:
+                slot = self._slot()
+            was_busy, slot.busy = slot.busy, True
+            try:
+                return fetch(_open_one(slot).execute(statement, parameters))
+            finally:
+                slot.busy = was_busy
         except sqlite3.Error as failure:
             raise _fault(failure) from failure
+
+    def log_bytes(self) -> int:
+        """How long the log beside the file is, which the last one to close writes into it."""
+        try:
+            return os.path.getsize(f"{self.path}-wal")
+        except OSError:
+            return 0
 
     def writing(self) -> _Transaction:
         """One transaction: committed whole at the end, or not at all. Nested ones belong to the outermost."""
