@@ -30,11 +30,23 @@ def test_a_module_that_no_extra_brings_is_a_fault_of_ours() -> None:
         repair(missing("openwmi.nowhere"))
 
 
-def test_the_launcher_is_asked_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+OF_A_VERB = "print(repair(ModuleNotFoundError('', name='rich')))"
+OF_A_PROVIDER = """
+from openwmi.cli.console import Console
+from openwmi.cli.failures import report
+from openwmi.model.errors import error
+try:
+    raise error(0x80041013, "this needs the package rich") from ModuleNotFoundError("", name="rich")
+except Exception as failure:
+    sys.stderr = sys.stdout
+    report(failure, Console())
+"""
+
+
+@pytest.mark.parametrize("what", [OF_A_VERB, OF_A_PROVIDER], ids=["verb", "provider"])
+def test_the_launcher_is_asked_once(tmp_path: Path, what: str) -> None:
     program = (
-        "import sys; from openwmi.cli.missing import repair\n"
-        "sys.argv = ['openwmi', 'query', 'a b']\n"
-        "print(repair(ModuleNotFoundError('', name='rich')))"
+        f"import sys; from openwmi.cli.missing import repair\nsys.argv = ['openwmi', 'query', 'a b']\n{what}"
     )
     launcher = tmp_path / "launcher"
     launcher.write_text('#!/bin/sh\necho "asked for $OPENWMI_NEEDS: $1|$2"\n')
@@ -51,7 +63,7 @@ def test_the_launcher_is_asked_once(monkeypatch: pytest.MonkeyPatch, tmp_path: P
         ).stdout.strip()
 
     assert run() == "asked for terminal: query|a b"
-    assert run(OPENWMI_NEEDS="terminal").startswith("this needs the package rich")
+    assert "this needs the package rich" in run(OPENWMI_NEEDS="terminal")
 
 
 def test_every_extra_is_one_of_the_package() -> None:

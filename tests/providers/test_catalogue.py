@@ -95,6 +95,7 @@ def test_only_key_qualifiers_make_keys() -> None:
         "win32_operatingsystem": (),
         "win32_process": ("Handle",),
         "win32_processor": ("DeviceID",),
+        "win32_service": ("Name",),
         "win32_utctime": (),
     }
     assert class_named("Win32_OperatingSystem").is_singleton

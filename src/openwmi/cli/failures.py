@@ -20,6 +20,7 @@ _TITLE_WIDTH = 58
 
 def report(failure: Exception, console: Console) -> int:
     """Say what went wrong on standard error; the exit code that goes with it."""
+    _install_missing(failure)
     if isinstance(failure, Failed):
         code = _report_wmi(failure.error, console, failure.session)
         failure = failure.error
@@ -31,6 +32,18 @@ def report(failure: Exception, console: Console) -> int:
     if console.verbosity >= 2:
         _trace(failure, console)
     return code
+
+
+def _install_missing(failure: Exception) -> None:
+    """A provider lacked a package of ours: the launcher starts anew with it, once; else the failure says the rest."""
+    fault = failure.error if isinstance(failure, Failed) else failure
+    if isinstance(fault.__cause__, ModuleNotFoundError):
+        from openwmi.cli.missing import repair
+
+        try:
+            repair(fault.__cause__)
+        except ModuleNotFoundError:
+            pass
 
 
 def _sentence(failure: Exception) -> str:

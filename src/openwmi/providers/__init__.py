@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from openwmi.providers.cimwin32 import CimWin32
     from openwmi.providers.fileevents import DataFileEvents
     from openwmi.providers.processtrace import KernelTrace
+    from openwmi.providers.serviceevents import ServiceEvents
     from openwmi.providers.volumechange import VolumeChangeEvents
 
-    Shipped: TypeAlias = CimWin32 | DataFileEvents | KernelTrace | VolumeChangeEvents
+    Shipped: TypeAlias = CimWin32 | DataFileEvents | KernelTrace | ServiceEvents | VolumeChangeEvents
 
 NAMESPACE = "root\\cimv2"
 
@@ -60,6 +61,9 @@ CLASSES: dict[str, Entry] = {
     "win32_processstarttrace": Entry("Win32_ProcessTrace", "processtrace", None),
     "win32_processstoptrace": Entry("Win32_ProcessTrace", "processtrace", None),
     "win32_ntlogevent": Entry(None, "ntlogevent", "ntlogevent"),
+    "cim_service": Entry("CIM_LogicalElement", "service", None),
+    "win32_baseservice": Entry("CIM_Service", "service", None),
+    "win32_service": Entry("Win32_BaseService", "service", "service"),
     "cim_logicalfile": Entry("CIM_LogicalElement", "datafile", None),
     "cim_datafile": Entry("CIM_LogicalFile", "datafile", "datafile"),
     "win32_devicechangeevent": Entry("__ExtrinsicEvent", "volumechange", None),
@@ -73,6 +77,7 @@ PROVIDERS: dict[str, tuple[str, str]] = {
     "wmi kernel trace event provider": ("processtrace", "KernelTrace"),
     "volumechangeevents": ("volumechange", "VolumeChangeEvents"),
     "ms_nt_eventlog_provider": ("ntlogevent", "NTEventLog"),
+    "serviceevents": ("serviceevents", "ServiceEvents"),
     "datafileevents": ("fileevents", "DataFileEvents"),
 }
 # Those that raise events.
@@ -81,6 +86,7 @@ RAISING: tuple[str, ...] = (
     "wmi kernel trace event provider",
     "volumechangeevents",
     "ms_nt_eventlog_provider",
+    "serviceevents",
     "datafileevents",
 )
 
