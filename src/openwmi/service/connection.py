@@ -16,7 +16,7 @@ from openwmi.contract.operations import (
     described,
 )
 from openwmi.contract.outcome import Outcome
-from openwmi.model.errors import error
+from openwmi.model.errors import WbemError, error
 from openwmi.model.status import (
     WBEM_E_INVALID_NAMESPACE,
     WBEM_E_INVALID_PARAMETER,
@@ -71,6 +71,27 @@ class Connection:
         self, operation: AnyOperation, sink: Sink, flags: int = 0, context: Context | None = None
     ) -> RunningCall:
         """Accept or refuse (B16, B17); what the work itself finds wrong comes with the final status (B18)."""
+        if not self.caller.remote:
+            return self._accepted(operation, sink, flags, context)
+        try:
+            call = self._accepted(operation, sink, flags, context)
+        except WbemError as refusal:
+            self._note(operation, refusal.code)
+            raise
+        if isinstance(operation, ExecNotificationQuery):
+            self._note(operation, 0)  # it may last for months
+        call.add_done_callback(lambda outcome: self._note(operation, outcome.status))
+        return call
+
+    def _note(self, operation: AnyOperation, status: int) -> None:
+        """Tell the audit what became of an operation of somebody from another machine (I25)."""
+        from openwmi.service.audit import of_operation
+
+        self._service.audit(of_operation(self.caller, self._space, operation, status))
+
+    def _accepted(
+        self, operation: AnyOperation, sink: Sink, flags: int, context: Context | None
+    ) -> RunningCall:
         self._check_namespace()
         row = described(operation)
         if sink is None:
@@ -153,10 +174,23 @@ class Connection:
 
     async def event_sink(self) -> EventSink:
         """QueryObjectSink: a sink that takes extrinsic events for this namespace (B98, B99)."""
-        self._check_namespace()
-        self._check_right(f.WBEM_ENABLE | f.WBEM_FULL_WRITE_REP, "QueryObjectSink")
         from openwmi.service.events.sink import EventSink
 
+        status = 0
+        try:
+            self._check_namespace()
+            self._check_right(f.WBEM_ENABLE | f.WBEM_FULL_WRITE_REP, "QueryObjectSink")
+        except WbemError as refusal:
+            status = refusal.code
+            raise
+        finally:
+            if self.caller.remote:
+                from openwmi.service.audit import entry
+
+                right = f.WBEM_FULL_WRITE_REP
+                self._service.audit(
+                    entry(self.caller, self._space, "QueryObjectSink", right=right, status=status)
+                )
         return EventSink(self._service.exchange, self._space, publisher=self.caller)
 
     async def explain(self, query: str, flags: int = 0) -> str:

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from openwmi.calls.table import Calls
-from openwmi.model.errors import error
+from openwmi.model.errors import WbemError, error
 from openwmi.model.status import (
     WBEM_E_NOT_AVAILABLE,
     WBEM_E_QUOTA_VIOLATION,
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from openwmi.contract.caller import Caller
+    from openwmi.service.audit import AuditEntry
     from openwmi.service.connection import Connection
     from openwmi.service.events.exchange import Exchange
     from openwmi.service.namespaces import Namespaces
@@ -38,6 +39,7 @@ class Service:
         "_ended",
         "_exchange",
         "_permanent",
+        "audit",
         "calls",
         "find_creator",
         "loop",
@@ -62,6 +64,8 @@ class Service:
         self._ended = False
         self._exchange: Exchange | None = None
         self._permanent: PermanentSubscriptions | None = None
+        # What becomes of every operation of a remote caller.
+        self.audit: Callable[[AuditEntry], object] = _logged
         # Who a CreatorSID stands for now.
         self.find_creator: FindCreator = _nobody
         self.ownership: Ownership | None = None
@@ -134,7 +138,17 @@ class Service:
         from openwmi.service.logon import logged_on
 
         space = self.namespaces.named(namespace)
-        return Connection(self, space, logged_on(caller, space, operation))
+        if not caller.remote:
+            return Connection(self, space, logged_on(caller, space, operation))
+        from openwmi.service.audit import entry
+
+        try:
+            found = Connection(self, space, logged_on(caller, space, operation))
+        except WbemError as refusal:
+            self.audit(entry(caller, space, operation, status=refusal.code))
+            raise
+        self.audit(entry(caller, space, operation, status=0))
+        return found
 
     # The table of operations
 
@@ -161,6 +175,12 @@ class Service:
         if self.ownership is not None:
             self.ownership.release()
         await self.calls.end_all()
+
+
+def _logged(entry: AuditEntry) -> None:
+    from openwmi.service.audit import logged
+
+    logged(entry)
 
 
 def _nobody(creator: bytes) -> Caller | None:
