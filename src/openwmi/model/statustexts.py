@@ -234,6 +234,7 @@ TEXTS: Final[dict[str, str]] = {
     "RPC_E_SERVERFAULT": "The server raised an exception.",
     "RPC_E_CHANGED_MODE": "COM was initialised in another threading mode.",
     "RPC_E_DISCONNECTED": "The object on the server has gone; the connection to it is no longer valid.",
+    "RPC_E_VERSION_MISMATCH": "The other side speaks another version of DCOM.",
     "RPC_E_TOO_LATE": "Security was initialised before and cannot be changed.",
     "RPC_E_ACCESS_DENIED": "The other side refuses calls of this identity or protection level.",
     "CO_E_NOTINITIALIZED": "CoInitializeEx has not been called.",
