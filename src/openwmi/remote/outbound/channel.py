@@ -115,7 +115,7 @@ class Channel(asyncio.Protocol):
         self._flushing = False
         self._shut = False
         self._failure: WbemError | None = None
-        self._watchers: list[Callable[[WbemError | None], object]] = []
+        self._watchers: dict[Callable[[WbemError | None], object], None] = {}
 
     @classmethod
     async def open(
@@ -160,7 +160,11 @@ class Channel(asyncio.Protocol):
 
     def on_closed(self, callback: Callable[[WbemError | None], object]) -> None:
         """Have `callback` told, once, that the channel has ended and why; None after `close`."""
-        self._watchers.append(callback)
+        self._watchers[callback] = None
+
+    def off_closed(self, callback: Callable[[WbemError | None], object]) -> None:
+        """Take it back."""
+        self._watchers.pop(callback, None)
 
     # Calls
 
@@ -205,9 +209,9 @@ class Channel(asyncio.Protocol):
         """Send a call of a bound interface, at once where possible; the future of its answer's stub."""
         answer: asyncio.Future[bytes] = self._loop.create_future()
         request = _Request(answer, interface, method.opnum, stub, object_id=object_id, method=method.name)
-        if not self.usable or len(self._waiting) >= _MOST_WAITING:
-            refuse = failures.closed if not self.usable else failures.busy
-            answer.set_exception(refuse(self.peer, method.name))
+        refusal = self._refusal(method.name)
+        if refusal is not None:
+            answer.set_exception(refusal)
             return answer
         seconds = self.deadlines.call if deadline is None else deadline
         request.timer = self._loop.call_later(seconds, self._expire, request, seconds)
@@ -233,7 +237,7 @@ class Channel(asyncio.Protocol):
         """Make sure that an interface is bound, asking for it where it is not ([MS-RPCE] 3.3.1.5.2)."""
         while interface not in self._numbers:
             if not self.usable:
-                raise failures.closed(self.peer, "alter_context")
+                raise failures.closed(self.peer, "alter_context", self._failure)
             if self._asked is not None:
                 await asyncio.wait([self._asked.answer])
                 continue
@@ -460,7 +464,7 @@ class Channel(asyncio.Protocol):
                 request.answer.set_exception(self._told(request))
         if self._transport is not None:
             self._transport.close()
-        watchers, self._watchers = self._watchers, []
+        watchers, self._watchers = self._watchers, {}
         for watcher in watchers:
             watcher(reason)
 
@@ -469,6 +473,12 @@ class Channel(asyncio.Protocol):
         reason = self._failure
         assert reason is not None
         return failures.failure(reason.code, reason.message, self.peer, request.method, reason.__cause__)
+
+    def _refusal(self, phase: str) -> WbemError | None:
+        """Why no call can be taken now."""
+        if not self.usable:
+            return failures.closed(self.peer, phase, self._failure)
+        return failures.busy(self.peer, phase) if len(self._waiting) >= _MOST_WAITING else None
 
 
 def _seen(answer: asyncio.Future[Any]) -> None:

@@ -118,10 +118,12 @@ def cut(address: Address, phase: str, cause: BaseException | None) -> WbemError:
     return failure(codes.RPC_S_CALL_FAILED, message, address, phase, cause)
 
 
-def closed(address: Address, phase: str) -> WbemError:
-    """The connection had ended before."""
+def closed(address: Address, phase: str, reason: WbemError | None = None) -> WbemError:
+    """The connection had ended before, for a reason that may be known."""
     message = f"the connection to {address.host} on port {address.port} is closed"
-    return failure(codes.RPC_E_DISCONNECTED, message, address, phase)
+    if reason is not None and reason.code != codes.RPC_E_DISCONNECTED:
+        message += f": {reason.message}"
+    return failure(codes.RPC_E_DISCONNECTED, message, address, phase, reason)
 
 
 def busy(address: Address, phase: str) -> WbemError:

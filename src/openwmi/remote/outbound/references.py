@@ -159,13 +159,13 @@ class RemoteExporter:
         try:
             found = objref.standard(reference) if isinstance(reference, bytes | None) else reference
         except ProtocolError as reason:
-            raise self.channel.misbehaved(f"a reference to {interface.uuid}", reason) from reason
+            raise self.channel.misbehaved("unmarshal", reason) from reason
         return self._take(found.std, interface)
 
     def _take(self, std: StdObjRef, interface: SyntaxId) -> Proxy:
         if std.oxid != self.oxid:
-            wrong = PeerMisbehaved("a reference into another exporter", "[MS-DCOM] 3.2.4.1.2")
-            raise self.channel.misbehaved(f"a reference to {interface.uuid}", wrong)
+            what = f"a reference to {interface.uuid} in another exporter"
+            raise self.channel.misbehaved("unmarshal", PeerMisbehaved(what, "[MS-DCOM] 3.2.4.1.2"))
         proxy = Proxy(self, interface, std)
         self._held.add(proxy)
         if self.pinger is not None and not std.flags & objref.SORF_NOPING:
