@@ -198,11 +198,10 @@ class Pull:
         page = pages.read(stub)
         self._check(page)
         if not page.last and self._demand > page.count:
-            if page.count or not self._hasty():
-                # Asked for before this one is decoded: the server works while we do.
-                self._ask(pages, page)
-            else:
+            if not page.count and self._hasty():
                 await asyncio.sleep(self._wait / 1000)
+            # Asked for before this one is decoded: the server works while we do.
+            self._ask(pages, page)
         batch = page.decode() if page.count else []
         if batch:
             self._demand = 0  # the call says anew what it wants
