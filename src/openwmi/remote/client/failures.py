@@ -45,6 +45,7 @@ def refused(code: int, operation: AnyOperation, host: str, namespace: str) -> Wb
 def explained(reason: WbemError, operation: AnyOperation, host: str, namespace: str) -> WbemError:
     """An error of the way, with what was being done."""
     reason.operation = reason.operation or described(operation).method
+    reason.phase = reason.phase or reason.operation
     reason.namespace = reason.namespace or namespace
     reason.parameter = reason.parameter or parameter_info(operation)
     reason.host = host

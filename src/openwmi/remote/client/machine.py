@@ -240,6 +240,10 @@ class Machine:
         """Have `callback` told when the connection has ended."""
         self.channel.on_closed(callback)
 
+    def off_lost(self, callback: Callable[[WbemError | None], object]) -> None:
+        """Take it back."""
+        self.channel.off_closed(callback)
+
 
 async def _exporter(
     opening: Channel, activated: Activated, security: Security, resolver: Address, settings: Settings

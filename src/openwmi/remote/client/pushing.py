@@ -8,6 +8,7 @@ end, or never.
 from __future__ import annotations
 
 import asyncio
+from copy import copy
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from openwmi.contract.outcome import Outcome, Progress
@@ -78,6 +79,7 @@ class Push:
         self._accepted = False
         self._over = False  # the server has said how it ended
         self._gone = False
+        self._lost: WbemError | None = None
         self._waiting = 0
         self._room: asyncio.Future[None] | None = None
         self._receiver.expect(machine)
@@ -92,28 +94,39 @@ class Push:
     def accepted(self) -> None:
         """The server has accepted the call: what came before is delivered now (calls.md B21)."""
         self._accepted = True
+        if self._lost is not None:  # before the answer, or in the same turn of the loop
+            self._finish(RemoteFailure.of(self._explain(self._lost)))
 
     def withdraw(self) -> None:
         """The server is not let in for this call any more."""
         if not self._gone:
             self._gone = True
             self._wake()
+            self._machine.off_lost(self._on_lost)
             self._receiver.exporter.withdraw(self)
             self._receiver.dismiss(self._machine)
 
     def released(self) -> None:
         """The server has let the sink go."""
-        if not self._over and self._accepted and self._call.machine.pending:
-            gone = error(
-                WBEM_E_CALL_CANCELLED, f"{self._machine.host} dropped the sink without a final status"
-            )
-            self._finish(RemoteFailure.of(self._explain(gone)))
+        self._fail(
+            error(WBEM_E_CALL_CANCELLED, f"{self._machine.host} dropped the sink without a final status")
+        )
 
     def _on_lost(self, reason: WbemError | None) -> None:
         """The connection that the call was made on has ended."""
-        if not self._over and self._accepted and reason is not None:
-            self._finish(RemoteFailure.of(self._explain(reason)))
+        if reason is not None:
+            mine = copy(reason)  # other calls get the same one
+            mine.phase = None
+            self._fail(mine)
         self.withdraw()
+
+    def _fail(self, reason: WbemError) -> None:
+        """Nothing more will come of the call, which does not end before it was accepted."""
+        if self._over or self._lost is not None or not self._call.machine.pending:
+            return
+        self._lost = reason
+        if self._accepted:
+            self._finish(RemoteFailure.of(self._explain(reason)))
 
     def _finish(self, outcome: Outcome) -> None:
         self._over = True

@@ -36,11 +36,16 @@ _OFFERED: Final = (SecurityBinding(AuthType.NTLM),)
 _RECEIVERS: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, Receiver]] = WeakKeyDictionary()
 
 
+def _now() -> float:
+    """The time of the running loop, which a receiver must not keep alive."""
+    return asyncio.get_running_loop().time()
+
+
 class Receiver:
     """The listener of one loop, and the machines that may come to it."""
 
     def __init__(self) -> None:
-        self.exporter = Exporter((IWbemObjectSink.uuid,), Addresses(securities=_OFFERED))
+        self.exporter = Exporter((IWbemObjectSink.uuid,), Addresses(securities=_OFFERED), clock=_now)
         self._machines: Counter[Machine] = Counter()
         self._listener: Listener | None = None
         self._places: dict[tuple[str, bool], asyncio.Future[Address]] = {}
@@ -73,7 +78,7 @@ class Receiver:
     async def _open(self, host: str, well_known: bool) -> Address:
         if self._listener is None:
             self._listener = Listener(
-                self.exporter, self._accept, admit=self._admits, limits=ListenerLimits()
+                self.exporter, self._accept, admit=self._admits, limits=ListenerLimits(), clock=_now
             )
         if well_known:
             try:
