@@ -18,7 +18,7 @@ from openwmi.wire.dcom.bindings import TOWER_TCP
 from openwmi.wire.dcom.method import Method, ObjectMethod
 from openwmi.wire.dcom.orpc import OrpcThis
 from openwmi.wire.ntlm import Credential, Initiator
-from openwmi.wire.rpc import AuthLevel, ClientConnection, SyntaxId, events
+from openwmi.wire.rpc import AuthLevel, AuthType, ClientConnection, SyntaxId, events
 from openwmi.wire.spnego import NTLM, SpnegoInitiator
 from openwmi.wire.wmi import results
 from openwmi.wire.wmi.guids import IWbemObjectSink
@@ -144,11 +144,11 @@ class Line(asyncio.Protocol):
 
 
 def as_user(user: str, password: str) -> Any:
-    """Callbacks under an account: a fresh SPNEGO context with NTLM inside."""
+    """Callbacks under an account: a fresh context with NTLM, inside SPNEGO where the client offers that."""
 
-    def made(target: str) -> SpnegoInitiator:
+    def made(target: str, *, negotiate: bool) -> Any:
         inner = Initiator(Credential(user, password=password), bytes(range(24)), filetime=NOW, target=target)
-        return SpnegoInitiator([(NTLM, inner)])
+        return SpnegoInitiator([(NTLM, inner)]) if negotiate else inner
 
     return made
 
@@ -163,7 +163,8 @@ class SinkAbroad:
         self.loop = loop
         self.std = found.std
         self.bindings = found.bindings
-        self.initiate = initiate
+        offered = {binding.service for binding in found.bindings.securities}
+        self.initiate = lambda target: initiate(target, negotiate=AuthType.SPNEGO in offered)
         self.levels = list(levels)
         self.level: int | None = None
         self.refs = found.std.public_refs

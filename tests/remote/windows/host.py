@@ -59,6 +59,7 @@ class Station(asyncio.Protocol):
         self.transport: Any = None
         self.tasks: set[asyncio.Task[None]] = set()
         self.established: list[events.Established] = []
+        self.twist: Callable[[bytes], list[bytes]] | None = None  # of the answers to calls, from now on
         self.heard: list[events.Event] = []
 
     def connection_made(self, transport: Any) -> None:
@@ -157,6 +158,15 @@ class Host:
         self.raw_ntlm = True
         self.hint = 5
         self.dropped: Callable[[Station], None] | None = None
+        self.found: Any = None
+        self.script: Any = None
+
+    def heal(self) -> None:
+        """Behave from now on."""
+        self.hooks.clear()
+        self.mangle = self.greeting = self.dropped = None
+        self.found = self.script = None
+        vars(self).pop("accepting", None)
 
     async def open(self) -> Host:
         for port in (RESOLVER_PORT, EXPORTER_PORT):
@@ -197,7 +207,9 @@ class Host:
     # Bytes
 
     def mangled(self, station: Station, pdu: bytes) -> list[bytes]:
-        return [pdu] if self.mangle is None else self.mangle(station, pdu)
+        if self.mangle is not None:
+            return self.mangle(station, pdu)
+        return [pdu] if station.twist is None else station.twist(pdu)
 
     # References
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -295,6 +295,8 @@ class Delivery:
             await (self.host.script or deliver)(self)
         except Gone as reason:
             self.failure = reason
+        except AssertionError as wrong:  # of a test's script
+            self.host.wrong.append(wrong)
         finally:
             self.host.pending.discard(self)
             await self.sink.release()
@@ -327,10 +329,10 @@ class WmiHost(Host):
         self.operations: list[Any] = []
         self.pending: set[Delivery] = set()
         self.deliveries: list[Delivery] = []
+        self.references: list[bytes] = []  # of sinks
+        self.wrong: list[AssertionError] = []
         self.events: list[Results] = []
         self.batch = 100
-        self.found: Callable[[Any], Results] | None = None
-        self.script: Callable[[Delivery], Any] | None = None
         self.callback_as = as_user("ada", PASSWORD)
         self.callback_levels: Sequence[int] = PRIVACY_FIRST
 
@@ -355,6 +357,7 @@ class WmiHost(Host):
                 return Results(processes(5))
 
     def deliver(self, reference: bytes, results: Results) -> None:
+        self.references.append(reference)
         sink = SinkAbroad(self.loop, reference, self.callback_as, self.callback_levels)
         made = Delivery(self, sink, results)
         self.pending.add(made)
