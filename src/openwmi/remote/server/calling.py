@@ -40,7 +40,7 @@ class Client:
         self.level = incoming.level
         self._owner = owner
         self._key = key
-        self._sinks: set[RemoteSink] = set()
+        self.sinks: set[RemoteSink] = set()
         self._first: asyncio.Task[Proxy] | None = None
         self._opened_by: objref.Standard | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -60,7 +60,7 @@ class Client:
 
     def joined(self, sink: RemoteSink) -> None:
         """A call delivers there."""
-        self._sinks.add(sink)
+        self.sinks.add(sink)
         self._owner.count(self.sid, 1)
         if self._timer is not None:
             self._timer.cancel()
@@ -68,13 +68,13 @@ class Client:
 
     def left(self, sink: RemoteSink, proxy: asyncio.Task[Proxy] | None) -> None:
         """Its call is over: give its references back."""
-        if sink not in self._sinks:
+        if sink not in self.sinks:
             return
-        self._sinks.discard(sink)
+        self.sinks.discard(sink)
         self._owner.count(self.sid, -1)
         if proxy is not None:
             proxy.add_done_callback(self._dropped)
-        if not self._sinks:
+        if not self.sinks:
             self._timer = asyncio.get_running_loop().call_later(_LINGER, self._idle)
 
     def proxy(self, reference: objref.Standard) -> asyncio.Task[Proxy]:
@@ -82,13 +82,20 @@ class Client:
         return self._owner.task(self._reached(reference))
 
     async def _reached(self, reference: objref.Standard) -> Proxy:
-        if self._first is None:
-            self._opened_by = reference
-            self._first = self._owner.task(self._open(reference))
-        first = await asyncio.shield(self._first)
-        if reference is self._opened_by:
-            return first
-        return first.exporter.adopt(reference, IWbemObjectSink)
+        while True:
+            if self._first is None:
+                self._opened_by = reference
+                self._first = self._owner.task(self._open(reference))
+            opening, mine = self._first, reference is self._opened_by
+            try:
+                first = await asyncio.shield(opening)
+            except WbemError:
+                if mine:
+                    raise
+                if self._first is opening:
+                    self._first = None  # another reference may say better where its exporter is
+            else:
+                return first if mine else first.exporter.adopt(reference, IWbemObjectSink)
 
     async def _open(self, reference: objref.Standard) -> Proxy:
         securities = self._owner.securities(self)
@@ -112,7 +119,7 @@ class Client:
     def _closed(self, reason: WbemError | None) -> None:
         """The connection is gone, and the client with it: what it waits for ends."""
         self._owner.forget(self._key)
-        for sink in tuple(self._sinks):
+        for sink in tuple(self.sinks):
             sink.lost()
 
     @staticmethod
@@ -158,6 +165,9 @@ class Clients:
 
     def sinks_of(self, user: str) -> int:
         return self._sinks[user]
+
+    def sinks(self) -> list[RemoteSink]:
+        return [sink for client in self._clients.values() for sink in client.sinks]
 
     def of(self, incoming: Incoming, oxid: int) -> Client:
         """The client that a sink is in: by who calls, from where, and by its exporter."""

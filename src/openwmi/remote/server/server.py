@@ -96,10 +96,10 @@ class Server:
 
     async def close(self) -> None:
         """End all calls with SHUTTING_DOWN, then all connections and objects."""
+        await self.callbacks.close()
         await self.listener.close()
         for exported in list(self.exporter.objects):
             self.exporter.withdraw(exported)
-        await self.callbacks.close()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=1.0)
 

@@ -21,6 +21,7 @@ from openwmi.model.status import (
     WBEM_E_NOT_FOUND,
     WBEM_E_QUOTA_VIOLATION,
     WBEM_E_SERVER_TOO_BUSY,
+    WBEM_E_SHUTTING_DOWN,
     WBEM_E_TIMED_OUT,
     failed,
 )
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from openwmi.remote.server.limits import ServerLimits
     from openwmi.remote.server.server import Server
 
+_LAST_WORDS: Final = 1.0  # seconds for the sinks of a server that ends
 _LOG: Final = logging.getLogger("openwmi.remote")
 
 
@@ -69,6 +71,7 @@ class RemoteSink:
         self.principal = principal
         self.credit = limits.objects
         self.cancelled = False
+        self.ending = False
         self._client = client
         self._reference = reference
         self._limits = limits
@@ -95,6 +98,12 @@ class RemoteSink:
         self._dead = self.cancelled = True
         if self._call is not None:
             self._client.spawn(self._call.cancel())
+
+    async def end(self) -> None:
+        """The server ends, and the call with it: the sink is told so."""
+        self.ending = self.cancelled = True
+        if self._call is not None:
+            await self._call.cancel()
 
     def _found(self) -> asyncio.Task[Proxy]:
         if self._proxy is None:
@@ -123,8 +132,9 @@ class RemoteSink:
 
     async def on_completed(self, outcome: Outcome) -> int:
         details = None if outcome.error is None else reference_to(outcome.error)
-        status = SetStatus(WBEM_STATUS_COMPLETE, outcome.status, outcome.text, details)
-        return await self._told(SET_STATUS, status)
+        ended = self.ending and outcome.status == WBEM_E_CALL_CANCELLED
+        code = WBEM_E_SHUTTING_DOWN if ended else outcome.status
+        return await self._told(SET_STATUS, SetStatus(WBEM_STATUS_COMPLETE, code, outcome.text, details))
 
     def on_released(self) -> None:
         self._client.left(self, self._proxy)
@@ -182,6 +192,7 @@ class Callbacks:
         self._server = server
         self._names: WeakValueDictionary[tuple[int, int], Name] = WeakValueDictionary()
         self.clients = Clients(server)
+        self._ending = False
 
     async def start(
         self,
@@ -247,13 +258,19 @@ class Callbacks:
         return [sink for sink in name.sinks if sink.principal == principal]
 
     async def close(self) -> None:
-        """The server ends."""
+        """The server ends: every call does, its sink hears of it, and the connections go."""
+        self._ending = True
+        ending = [asyncio.ensure_future(sink.end()) for sink in self.clients.sinks()]
+        if ending:
+            await asyncio.wait(ending, timeout=_LAST_WORDS)
         await self.clients.close()
 
     async def _sink(
         self, reference: bytes | None, incoming: Incoming, services: Services
     ) -> RemoteSink | None:
         """The sink behind a reference, if it is where its caller is; None for NULL, which the operation refuses."""
+        if self._ending:
+            raise error(WBEM_E_SHUTTING_DOWN, "the server is shutting down")
         if reference is None:
             return None
         found = objref.standard(reference)
