@@ -70,3 +70,20 @@ def test_every_extra_is_one_of_the_package() -> None:
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     for extra in EXTRAS.values():
         assert f"\n{extra} = [" in project
+
+
+@pytest.mark.slow
+def test_serving_asks_for_what_log_ons_need_before_anything_listens(tmp_path: Path) -> None:
+    program = f"import sys; sys.path.insert(0, {str(ROOT / 'src')!r}); from openwmi.cli import main; sys.exit(main())"
+    clean = {name: value for name, value in os.environ.items() if name != "OPENWMI_LAUNCHER"}
+    ended = subprocess.run(  # -S: without packages, as the launcher runs the core
+        [sys.executable, "-I", "-S", "-c", program, "serve", "--listen", "127.0.0.1:0"],
+        env={**clean, "OPENWMI_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert ended.stdout == ""
+    assert "this needs the package cryptography: pip install 'openwmi[wire]'" in ended.stderr
+    assert ended.returncode == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from openwmi.accounts import Accounts
@@ -118,9 +119,13 @@ class Network:
 
 def network(host: Host, listen: Sequence[Place | None]) -> Network | None:
     """The network face that was asked for: the sockets passed on and the places named; without either, loopback alone,
-    on port 135 where that may be had. None when nothing shall listen."""
+    on port 135 where that may be had. None when nothing shall listen. ModuleNotFoundError where the package is missing
+    that log-ons need: now, while it can still be installed, and not with the first client."""
+    if listen and not any(listen):
+        return None
+    import_module("cryptography.hazmat.primitives.ciphers")
     sockets = passed_sockets()
     places = [one for one in listen if one is not None]
     if not listen and not sockets:
         return Network(host, [Place(LOOPBACK, PORT)], (), fallback=True)
-    return Network(host, places, sockets) if places or sockets else None
+    return Network(host, places, sockets)
