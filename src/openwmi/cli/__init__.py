@@ -31,12 +31,13 @@ VERBS = {
     "compile": "put what MOF files declare into the repository, or check them",
     "serve": "run the service in the foreground: timers, permanent subscriptions",
     "user": "say who may log on over the network, and as whom they act here",
+    "sec": "say who may do what in a namespace over the network",
     "decode": "make a packet capture or a hex dump of WMI traffic readable",
     "repository": "check the repository, back it up, restore it, say where it is",
 }
 ALIASES = {"q": "query", "explain": "describe"}
 PLANNED = (
-    *("sub", "sec", "doctor"),
+    *("sub", "doctor"),
     *("record", "exporter", "shell", "wmic", "completion", "config"),
 )
 GARBAGE_THRESHOLD = 100_000
