@@ -6,12 +6,15 @@ import asyncio
 import contextlib
 import os
 import select
+import shlex
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from configparser import ConfigParser
 from pathlib import Path
 from typing import Any
 
@@ -240,7 +243,9 @@ def test_sockets_of_the_service_manager(serve: Callable[..., Program], tmp_path:
 def test_the_end_is_told_to_everybody_who_waits(serve: Callable[..., Program]) -> None:
     one = serve("--listen", "127.0.0.1:0")
     address = one.address()
-    query = "SELECT * FROM __InstanceCreationEvent WITHIN 3600 WHERE TargetInstance ISA 'Win32_OperatingSystem'"
+    query = (
+        "SELECT * FROM __InstanceCreationEvent WITHIN 3600 WHERE TargetInstance ISA 'Win32_OperatingSystem'"
+    )
 
     async def ask() -> None:
         async with sink_host() as host, session(address) as client:
@@ -297,3 +302,37 @@ def test_places_that_are_none(text: str) -> None:
     with pytest.raises(ValueError, match=".*"):
         network.place(text)
     assert network.place("none") is None
+
+
+UNITS = Path(__file__).resolve().parents[2] / "packaging" / "systemd"
+
+
+def unit(name: str) -> ConfigParser:
+    """A unit file; systemd's own syntax is that of ConfigParser as far as these files go."""
+    parsed = ConfigParser(strict=False, interpolation=None)
+    parsed.optionxform = str  # type: ignore[assignment,method-assign]
+    parsed.read(UNITS / name)
+    return parsed
+
+
+def test_the_unit_starts_what_there_is_and_waits_for_what_is_told() -> None:
+    from openwmi.cli.options import CommandLine
+    from openwmi.cli.verbs import serve as verb
+
+    service = unit("openwmi.service")["Service"]
+    program = shlex.split(service["ExecStart"])
+    assert program[:3] == ["/usr/bin/env", "openwmi", "serve"]
+    CommandLine("serve", "x", verb).read(program[3:])
+    assert service["Type"] == "notify"
+    assert service["ExecReload"].endswith("-HUP $MAINPID")
+    assert "OPENWMI_HOME=/var/lib/" + service["StateDirectory"] in service["Environment"]
+    assert unit("openwmi.socket")["Socket"]["ListenStream"] == f"{network.LOOPBACK}:{network.PORT}"
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
+@pytest.mark.parametrize("name", ["openwmi.service", "openwmi.socket"])
+def test_systemd_finds_nothing_wrong_with_the_units(name: str) -> None:
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", UNITS / name], capture_output=True, text=True, check=False
+    )
+    assert "openwmi" not in done.stderr, done.stderr
