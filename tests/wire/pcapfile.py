@@ -5,7 +5,9 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Sequence
 from ipaddress import ip_address
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from openwmi.wire.rpc import ServerConnection
 
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 CLIENT, SERVER = ("192.0.2.1", 50_000), ("192.0.2.2", 135)
@@ -118,3 +120,35 @@ def pcapng(
             for data in packets
         )
     )
+
+
+class Recorder:
+    """Stands where a Trace may stand, and keeps what travels over real connections, for a capture of it.
+
+    watched: how many connections.
+    """
+
+    def __init__(self) -> None:
+        self._talks: list[tuple[Address, Address, list[tuple[bool, bytes]]]] = []
+
+    @property
+    def watched(self) -> int:
+        return len(self._talks)
+
+    def watch(self, connection: Any, *, peer: tuple[str, int], local: tuple[str, int]) -> None:
+        chunks: list[tuple[bool, bytes]] = []
+        serving = isinstance(connection, ServerConnection)
+        client, server = (peer, local) if serving else (local, peer)
+        self._talks.append(((client[0], client[1]), (server[0], server[1]), chunks))
+
+        def seen(data: bytes, stub: bytes | None, *, outgoing: bool) -> None:
+            chunks.append((outgoing is not serving, data))
+
+        connection.observer = seen
+
+    def pcap(self) -> bytes:
+        packets: list[bytes] = []
+        for client, server, chunks in self._talks:
+            segments = conversation(chunks, client=client, server=server)
+            packets += [ethernet(one) for one in segments]
+        return pcap(packets)

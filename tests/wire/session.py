@@ -5,7 +5,7 @@ What the client says and what the server says is fixed; the connections are real
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -231,8 +231,10 @@ def played(
     *,
     watch: Callable[[ClientConnection, ServerConnection], None] | None = None,
     on_one_context: bool = False,
+    calls: Sequence[Step] | None = None,
 ) -> Carried:
-    """Run the session. on_one_context: as aiowmi does, all calls under the first presentation context that binds."""
+    """Run the session. on_one_context: as aiowmi does, all calls under the last presentation context of the bind."""
+    calls = steps() if calls is None else calls
     client, server = ClientConnection(), ServerConnection(lambda _: True, accept, address="135")
     if watch is not None:
         watch(client, server)
@@ -254,7 +256,7 @@ def played(
         list(enumerate(bound)), context() if context else None, level=level if context else AuthLevel.NONE
     )
     carry()
-    for step in steps():
+    for step in calls:
         number = INTERFACES.index(step.interface)
         plain = isinstance(step.method, Method)
         stub = step.method.call(step.inputs) if plain else step.method.call(step.inputs, THIS)
@@ -267,5 +269,5 @@ def played(
             server.respond(call.call_id, step.method.answer(step.outputs))
         carry()
     answers = [event for event in happened if isinstance(event, e.ResponseReceived | e.FaultReceived)]
-    assert len(answers) == len(steps())
+    assert len(answers) == len(calls)
     return Carried(chunks, client, server)

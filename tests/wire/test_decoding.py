@@ -224,8 +224,9 @@ def test_a_trace_says_what_the_capture_says(level: int | None) -> None:
     traced: dict[str, list[str]] = {"client": [], "server": []}
 
     def watch(client: Any, server: Any) -> None:
-        Trace(traced["client"].append).watch(client, peer="server", local="client", now=lambda: 1.5)
-        Trace(traced["server"].append).watch(server, peer="client", local="server", now=lambda: 1.5)
+        near, far = ("client", 1), ("server", 2)
+        Trace(traced["client"].append, lambda: 1.5).watch(client, peer=far, local=near)
+        Trace(traced["server"].append, lambda: 1.5).watch(server, peer=near, local=far)
 
     carried = played(None if level is None else initiator, accept, level or 0, watch=watch)
     expected = [
@@ -239,8 +240,8 @@ def test_a_trace_says_what_the_capture_says(level: int | None) -> None:
     for name, written in traced.items():
         assert all(line.endswith("\n") and line.count("\n") == 1 for line in written)
         records = [json.loads(line) for line in written]
-        assert {record["from"] for record in records} == {"client", "server"}
-        assert records[0]["from"] == "client"
+        assert {record["from"] for record in records} == {"client:1", "server:2"}
+        assert records[0]["from"] == "client:1"
         found = [
             {key: value for key, value in record.items() if key not in ("connection", "time", "from", "to")}
             for record in records
@@ -255,7 +256,7 @@ def test_what_a_peer_breaks_is_traced_and_harms_nobody() -> None:
     from openwmi.wire.rpc import ServerConnection
 
     server = ServerConnection(lambda _: True, accept)
-    Trace(written.append).watch(server, peer="p", local="l", now=lambda: 0.0)
+    Trace(written.append, lambda: 0.0).watch(server, peer=("p", 1), local=("l", 2))
     carried = played(initiator, accept)
     server.receive(carried.chunks[0][1])
     server.receive(b"\5\0\0\3\x10\0\0\0\x20\0\0\0\1\0\0\0" + b"\xff" * 16)

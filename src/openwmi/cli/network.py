@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from openwmi.host import Host
     from openwmi.remote.server import Server
+    from openwmi.wire.decoding import Trace
 
 PORT: Final = 135  # where every client of DCOM asks first
 LOOPBACK: Final = "127.0.0.1"
@@ -70,9 +71,15 @@ class Network:
     """A part of the foreground (see `foreground.Part`): the DCOM server of a host."""
 
     def __init__(
-        self, host: Host, places: Sequence[Place], sockets: Sequence[socket.socket], *, fallback: bool = False
+        self,
+        host: Host,
+        places: Sequence[Place],
+        sockets: Sequence[socket.socket],
+        *,
+        fallback: bool = False,
+        trace: Trace | None = None,
     ) -> None:
-        """fallback: where a port cannot be had, any free one will do."""
+        """fallback: where a port cannot be had, any free one will do; trace: is told of every PDU."""
         from openwmi.host import home
         from openwmi.remote.server import Server
 
@@ -80,13 +87,14 @@ class Network:
         self._places = places
         self._sockets = sockets
         self._fallback = fallback
+        self._trace = trace
         self._host = host
         self.accounts = Accounts(home(), names=names())
         self._server: Server | None = None
 
     async def __aenter__(self) -> str:
         """Begin to listen; the lines that tell where."""
-        server = self._server = self._kind(self._host.log_on, self.accounts, names())
+        server = self._server = self._kind(self._host.log_on, self.accounts, names(), trace=self._trace)
         try:
             for passed in self._sockets:
                 await server.adopt(passed)
@@ -117,7 +125,7 @@ class Network:
         self.accounts.reload()
 
 
-def network(host: Host, listen: Sequence[Place | None]) -> Network | None:
+def network(host: Host, listen: Sequence[Place | None], trace: Trace | None = None) -> Network | None:
     """The network face that was asked for: the sockets passed on and the places named; without either, loopback alone,
     on port 135 where that may be had. None when nothing shall listen. ModuleNotFoundError where the package is missing
     that log-ons need: now, while it can still be installed, and not with the first client."""
@@ -127,5 +135,5 @@ def network(host: Host, listen: Sequence[Place | None]) -> Network | None:
     sockets = passed_sockets()
     places = [one for one in listen if one is not None]
     if not listen and not sockets:
-        return Network(host, [Place(LOOPBACK, PORT)], (), fallback=True)
-    return Network(host, places, sockets)
+        return Network(host, [Place(LOOPBACK, PORT)], (), fallback=True, trace=trace)
+    return Network(host, places, sockets, trace=trace)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from openwmi.cli import exits
 from openwmi.cli.options import Misuse, Option
+from openwmi.cli.tracing import OPTION, opened
 
 if TYPE_CHECKING:
     from openwmi.cli.console import Console
@@ -19,6 +20,7 @@ openwmi serve
 openwmi serve --listen 0.0.0.0:135
 openwmi serve --listen 127.0.0.1:5000 --mof windows-host.mof --readonly
 openwmi serve --repository /var/lib/openwmi
+openwmi serve --trace pdus.jsonl
 openwmi serve --log-format json 2>> /var/log/openwmi.log
 """
 
@@ -51,6 +53,7 @@ OPTIONS = (
         repeated=True,
     ),
     Option("readonly", "let nobody change anything over the network, or run methods"),
+    OPTION,
     Option("repository", "the store: a file or a folder; that of OPENWMI_HOME unless given", value="FILE"),
     Option(
         "log-format",
@@ -81,7 +84,7 @@ def run(options: Options, console: Console) -> int:
     if code := _fill(host, options.mof, console):
         return code
     host.own()
-    face = network(host, options.listen)
+    face = network(host, options.listen, opened(options.trace))
 
     def tell(line: str) -> None:
         console.write(f"{line}\n")

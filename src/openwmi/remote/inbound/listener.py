@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Coroutine
 
+    from openwmi.wire.decoding import Trace
     from openwmi.wire.rpc import SecurityContext
     from openwmi.wire.rpc import events as e
 
@@ -44,7 +45,7 @@ class Listener:
 
     accept: (authentication type, level, connection) -> the accepting side of a handshake, None for "not here"; admit:
     which peers, by address; established, refused: told of handshakes; the latter gives the seconds for which the
-    connection is not listened to. One listener lives on one loop.
+    connection is not listened to; trace: is told of every PDU. One listener lives on one loop.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Listener:
         refused: Callable[[Association, e.AuthenticationRefused], float] = _log_refusal,
         limits: ListenerLimits | None = None,
         clock: Callable[[], float] = time.monotonic,
+        trace: Trace | None = None,
     ) -> None:
         self.serving = serving
         self.limits = limits or ListenerLimits()
@@ -67,6 +69,7 @@ class Listener:
         self.established = established
         self.refused = refused
         self._clock = clock
+        self._trace = trace
         self._groups = AssociationGroups(limit=self.limits.connections)
         self._by_host: Counter[str] = Counter()
         self._kept = 0
@@ -129,13 +132,16 @@ class Listener:
             return None
         self.associations.add(association)
         self._by_host[host] += 1
-        return ServerConnection(
+        rpc = ServerConnection(
             self.serving.serves,
             lambda auth_type, level: self._accept(auth_type, level, association),
             groups=self._groups,
             address=str(association.local.port),
             limits=self.limits.rpc,
         )
+        if self._trace is not None:
+            self._trace.watch(rpc, peer=association.peer, local=association.local)
+        return rpc
 
     def _objection(self, host: str) -> str | None:
         if self._ending:

@@ -23,6 +23,7 @@ from openwmi.wire.rpc.syntax import SyntaxId
 if TYPE_CHECKING:
     from openwmi.model.errors import WbemError
     from openwmi.wire.dcom.method import Method, ObjectMethod
+    from openwmi.wire.decoding import Trace
     from openwmi.wire.rpc.security import SecurityContext
 
 In = TypeVar("In")
@@ -42,11 +43,12 @@ class Deadlines(NamedTuple):
 
 
 class Network(NamedTuple):
-    """How one gets out, and how patient and how generous one is there."""
+    """How one gets out, how patient and how generous one is there, and who is told of every PDU."""
 
     dial: Dial = dial_tcp
     deadlines: Deadlines = Deadlines()
     limits: Limits = LIMITS
+    trace: Trace | None = None
 
 
 NETWORK: Final = Network()
@@ -106,6 +108,7 @@ class Channel(asyncio.Protocol):
         self.deadlines = network.deadlines
         self._loop = asyncio.get_running_loop()
         self._rpc = ClientConnection(network.limits)
+        self._trace = network.trace
         self._transport: asyncio.Transport | None = None
         self._numbers: dict[SyntaxId, int] = {}
         self._asked: _Asked | None = None
@@ -319,6 +322,8 @@ class Channel(asyncio.Protocol):
         self._transport = transport
         self.local = _address(transport.get_extra_info("sockname"), self.local)
         self.remote = _address(transport.get_extra_info("peername"), self.peer)
+        if self._trace is not None:
+            self._trace.watch(self._rpc, peer=self.remote, local=self.local)
 
     def data_received(self, data: bytes) -> None:
         for event in self._rpc.receive(data):

@@ -99,8 +99,9 @@ class Client:
 
     async def _open(self, reference: objref.Standard) -> Proxy:
         securities = self._owner.securities(self)
+        server = self._owner.server
         network = NETWORK._replace(
-            deadlines=NETWORK.deadlines._replace(call=self._owner.server.limits.patience)
+            deadlines=NETWORK.deadlines._replace(call=server.limits.patience), trace=server.trace
         )
         try:
             proxy = await reach(

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from openwmi.contract.logon import Authority, Identity
     from openwmi.contract.services import Services
     from openwmi.remote.inbound.addresses import Address
+    from openwmi.wire.decoding import Trace
 
 _LOG: Final = logging.getLogger("openwmi.remote")
 
@@ -45,7 +46,8 @@ class LogOn(Protocol):
 class Server:
     """Serves namespaces to clients. Lives on the loop of the Services that `log_on` gives.
 
-    names: of this machine, the shortest first; random, clock, now: as os.urandom, time.monotonic, time.time.
+    names: of this machine, the shortest first; random, clock, now: as os.urandom, time.monotonic, time.time; trace: is
+    told of every PDU.
     """
 
     def __init__(
@@ -59,7 +61,9 @@ class Server:
         random: Callable[[int], bytes] = os.urandom,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
+        trace: Trace | None = None,
     ) -> None:
+        self.trace = trace
         self.limits = limits or ServerLimits()
         self.random = random
         short = names[0] if names else "localhost"
@@ -81,6 +85,7 @@ class Server:
             refused=self.logons.refused,
             limits=self.limits.listener,
             clock=clock,
+            trace=trace,
         )
         self.callbacks = Callbacks(self)
         self._log_on = log_on

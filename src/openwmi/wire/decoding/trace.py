@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from openwmi.wire.decoding.association import Association, Record
 from openwmi.wire.decoding.calls import Objects
+from openwmi.wire.decoding.segments import Address
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,23 +18,25 @@ if TYPE_CHECKING:
 class Trace:
     """Where the lines of all connections of a program go.
 
-    write: takes one line at a time, with its end; connections share what is known of objects.
+    write: takes one line at a time, with its end; now: seconds since 1970. Connections share what is known of objects.
     """
 
-    def __init__(self, write: Callable[[str], object]) -> None:
+    def __init__(self, write: Callable[[str], object], now: Callable[[], float]) -> None:
         self._write = write
+        self._now = now
         self._objects = Objects()
         self._connections = 0
 
-    def watch(self, connection: Connection, *, peer: str, local: str, now: Callable[[], float]) -> None:
-        """Write every PDU of a connection from here on, decoded, both ways. now: seconds since 1970."""
+    def watch(self, connection: Connection, *, peer: tuple[str, int], local: tuple[str, int]) -> None:
+        """Write every PDU of a connection from here on, decoded, both ways. peer, local: hosts and ports."""
+        far, near = str(Address(*peer)), str(Address(*local))
         association = Association(self._objects)
         self._connections += 1
         number = self._connections
 
         def seen(data: bytes, stub: bytes | None, *, outgoing: bool) -> None:
-            ends = (local, peer) if outgoing else (peer, local)
-            place = {"time": round(now(), 6), "connection": number, "from": ends[0], "to": ends[1]}
+            ends = (near, far) if outgoing else (far, near)
+            place = {"time": round(self._now(), 6), "connection": number, "from": ends[0], "to": ends[1]}
             self._put({**place, **_said(association, data, stub)})
 
         connection.observer = seen
