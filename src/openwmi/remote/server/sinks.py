@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakSet, WeakValueDictionary
 
 from openwmi.contract.flags import WBEM_STATUS_COMPLETE, WBEM_STATUS_PROGRESS
+from openwmi.contract.operations import ExecNotificationQuery
 from openwmi.faces import views
 from openwmi.model.errors import WbemError, error
 from openwmi.model.status import (
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from openwmi.remote.server.limits import ServerLimits
     from openwmi.remote.server.server import Server
 
+_REACHED_WITHIN: Final = 3.0  # seconds
 _LAST_WORDS: Final = 1.0  # seconds for the sinks of a server that ends
 _LOG: Final = logging.getLogger("openwmi.remote")
 
@@ -81,13 +83,21 @@ class RemoteSink:
         self._dead = False
         name.sinks.add(self)
 
-    def attach(self, call: Call | None) -> None:
-        """The call was accepted; the way to the sink is looked for meanwhile. None: a request of an enumerator."""
-        self._call = call
-        if self._owed and call is not None:
-            call.grant(self._owed)
+    async def reach(self) -> None:
+        """Find the way to the sink before its call begins, as Windows does when it takes the reference apart: what is
+        not there, or does not let us in, refuses the call. A client that is only slow is not waited for: it may serve
+        nobody before it has its answer."""
         self._client.joined(self)
-        self._found()
+        found = self._found()
+        await asyncio.wait((found,), timeout=_REACHED_WITHIN)
+        if found.done():
+            found.result()
+
+    def attach(self, call: Call) -> None:
+        """The call was accepted."""
+        self._call = call
+        if self._owed:
+            call.grant(self._owed)
 
     def received(self, refs: int) -> None:
         """Another reference to the sink has come, and is released with it (wire.md 6.5)."""
@@ -141,8 +151,6 @@ class RemoteSink:
 
     def abandon(self) -> None:
         """The call was refused: the references that came along are given back (wire.md 6.5)."""
-        self._client.joined(self)
-        self._found()
         self.on_released()
 
     async def _told(self, method: Any, inputs: Any) -> int:
@@ -207,6 +215,8 @@ class Callbacks:
         """Start an operation that delivers into a client's sink; raises what it is refused with (B16)."""
         sink = await self._sink(reference, incoming, services)
         try:
+            if sink is not None:
+                await sink.reach()
             call = await services.start(operation, sink, flags, context)  # type: ignore[arg-type]
         except BaseException:
             if sink is not None:
@@ -214,6 +224,8 @@ class Callbacks:
             raise
         assert sink is not None  # a NULL sink has been refused
         sink.attach(call)
+        if isinstance(operation, ExecNotificationQuery):
+            await views.in_force(call)
 
     async def start_next(
         self,
@@ -226,6 +238,8 @@ class Callbacks:
         """NextAsync: the status; with WBEM_S_FALSE the sink is not used (F14, F16)."""
         sink = await self._sink(reference, incoming, services)
         try:
+            if sink is not None:
+                await sink.reach()
             status = await view.next_async(count, sink)
         except BaseException:
             if sink is not None:
@@ -234,8 +248,6 @@ class Callbacks:
         assert sink is not None  # as above
         if status:
             sink.abandon()
-        else:
-            sink.attach(None)
         return status
 
     async def cancel(self, services: Services, reference: bytes | None) -> None:
