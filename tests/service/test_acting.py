@@ -22,7 +22,7 @@ from openwmi.contract import operations as ops
 from openwmi.contract.logon import Identity
 from openwmi.model.status import WBEM_E_ACCESS_DENIED, WBEM_E_PROVIDER_FAILURE
 from openwmi.mof import class_declarations
-from openwmi.providers import CLASSES, load_mof
+from openwmi.providers import CLASSES
 from openwmi.service.connection import Connection
 
 NAMESPACE = "root\\Vault"
@@ -343,6 +343,25 @@ def test_a_startup_object_reaches_the_callers_process(running: Running, tmp_path
     os.kill(made.ProcessId, signal.SIGKILL)
 
 
+@as_root
+def test_files_are_those_that_the_user_can_reach(running: Running, tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    secret = tmp_path / "secret"
+    secret.write_text("x")
+
+    def found(services: Connection, path: str) -> int:
+        query = ops.ExecQuery(f"SELECT Name FROM CIM_DataFile WHERE Name = '{path}'")
+        return len(running.collect(query, services=services).objects)
+
+    owner, mapped, unmapped = (
+        running.connect(CIMV2),
+        log_on(running, "nobody", CIMV2),
+        log_on(running, None, CIMV2),
+    )
+    assert [found(one, "/etc/passwd") for one in (owner, mapped, unmapped)] == [1, 1, 0]
+    assert [found(one, str(secret)) for one in (owner, mapped, unmapped)] == [1, 0, 0]
+
+
 READS = {("win32_process", name) for name in ("getowner", "getownersid", "getavailablevirtualsize")}
 NOT_THERE = {("win32_process", "attachdebugger")}  # the provider answers NOT_CAPABLE
 
@@ -352,22 +371,18 @@ def test_every_method_that_comes_with_the_service_is_guarded_or_known_to_read_on
     from openwmi.providers.cimwin32 import CimWin32
 
     provider = CimWin32()
+    schema = running.host.namespaces.named(CIMV2).schema
     tried = 0
-    for family in sorted({entry.family for entry in CLASSES.values()}):
-        for declaration in class_declarations(load_mof(family)):
-            name = declaration.name.lower()
-            if CLASSES[name].module is None or not hasattr(provider._family(name), "method"):
-                continue
-            guard = provider.guard(name)
-            guarded = guard.methods if guard is not None else {}
-            inert = getattr(type(provider._family(name)), "method", None)
-            for method in declaration.methods:
+    for name, entry in CLASSES.items():
+        if entry.module is None:
+            continue
+        class_ = schema.class_named(name)
+        if type(provider._family(name)).method.__module__ == "openwmi.providers.columns":  # type: ignore[attr-defined]
+            continue  # NOT_CAPABLE for every method
+        guard = provider.guard(name)
+        guarded = guard.methods if guard is not None else {}
+        for key, method in class_.methods.items():
+            if method.qualifiers.truth("implemented"):
                 tried += 1
-                if inert is not None and inert.__module__ == "openwmi.providers.columns":
-                    continue  # NOT_CAPABLE for every method
-                if method.qualifiers.truth("implemented"):
-                    key = method.name.lower()
-                    assert key in guarded or (name, key) in READS | NOT_THERE, (
-                        f"{declaration.name}.{method.name}"
-                    )
+                assert key in guarded or (name, key) in READS | NOT_THERE, f"{class_.name}.{method.name}"
     assert tried > 10

@@ -52,8 +52,20 @@ class CimWin32:
         """Load every family, and what they load when they work."""
         for name in sorted({entry.module for entry in CLASSES.values() if entry.module is not None}):
             import_module(f"openwmi.providers.{name}")
-        for name in ("openwmi.providers.linux.control", "subprocess", "shlex", "signal", "pwd", "grp"):
+        for name in (
+            "openwmi.providers.linux.control",
+            "subprocess",
+            "shlex",
+            "signal",
+            "pwd",
+            "grp",
+            "threading",
+        ):
             import_module(name)
+        try:
+            import_module("jeepney.io.blocking")
+        except ModuleNotFoundError:
+            pass  # then the services of systemd say what they lack
 
     def instances(self, request: Request) -> Iterable[Row]:
         return self._family(request.class_.name).instances(request)

@@ -16,6 +16,7 @@ from functools import cached_property
 from stat import S_ISBLK, S_ISCHR, S_ISDIR, S_ISFIFO, S_ISLNK, S_ISSOCK
 from typing import TYPE_CHECKING, Final
 
+from openwmi.contract.provider import Guard
 from openwmi.model.errors import error
 from openwmi.model.status import WBEM_E_TOO_MUCH_DATA
 from openwmi.providers.columns import Readable, reader, same, wanted
@@ -125,22 +126,24 @@ def files_in(host: Host, directory: bytes) -> Iterator[File]:
 
 
 class DataFiles(Readable):
-    """The files of the host whose tree begins at `root`, for callers of this machine: what this program may see is not
-    for others."""
+    """The files of the host whose tree begins at `root`, as the caller's own user sees them: what this program may see
+    is not for others."""
+
+    guard = Guard(instances=True)
 
     def __init__(self, root: str = "", *, limit: int = WALK_LIMIT) -> None:
         self._root = root
         self._limit = limit
 
     def instances(self, request: Request) -> Iterator[Row]:
-        if request.caller.remote:
+        if not request.as_caller:
             return
         host = Host(self._root)
         read = reader(COLUMNS, request.columns)
         yield from map(read, self._asked_for(host, request))
 
     def instance(self, request: Request, keys: Mapping[str, object]) -> Row | None:
-        if request.caller.remote:
+        if not request.as_caller:
             return None
         host = Host(self._root)
         path = exact(host, str(keys.get("Name")))

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from openwmi.contract.provider import EventCoverage
+from openwmi.contract.provider import EventCoverage, Guard
 from openwmi.model.datetimes import CimDateTime
 from openwmi.model.errors import error
 from openwmi.model.instances import Instance
@@ -56,11 +56,13 @@ FRUITLESS: Final = 40
 class LogEntries(Readable):
     """The entries that a caller may see, the newest first."""
 
+    guard = Guard(instances=True)
+
     def __init__(self, root: str = "") -> None:
         self._root = root
 
     def instances(self, request: Request) -> Iterator[Row]:
-        journal = self._journal(request.caller)
+        journal = self._journal(request)
         if journal is None:
             return
         reading = journal.read("--reverse", *_selection(request))
@@ -73,7 +75,7 @@ class LogEntries(Readable):
             reading.close()
 
     def instance(self, request: Request, keys: Mapping[str, object]) -> Row | None:
-        journal, number = self._journal(request.caller), keys.get("RecordNumber")
+        journal, number = self._journal(request), keys.get("RecordNumber")
         if journal is None or not isinstance(number, int):
             return None
         for entry in journal.numbered(number):
@@ -90,7 +92,7 @@ class LogEntries(Readable):
 
         return row
 
-    def _journal(self, caller: Caller) -> Journal | None:
+    def _journal(self, request: Request) -> Journal | None:
         """The journal as the caller may see it; None for who may see nothing."""
         journal = Journal(self._root)
         if not journal.exists:
@@ -98,7 +100,7 @@ class LogEntries(Readable):
                 WBEM_E_PROVIDER_NOT_CAPABLE,
                 "this machine has no journal: the entries of Win32_NTLogEvent are those of systemd-journald",
             )
-        return None if caller.remote else journal
+        return journal if request.as_caller else None
 
 
 class NTEventLog(CimWin32):

@@ -15,6 +15,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
+from openwmi.contract.provider import Guard
 from openwmi.model.errors import error
 from openwmi.model.status import WBEM_E_PROVIDER_LOAD_FAILURE, WBEM_E_PROVIDER_NOT_CAPABLE
 from openwmi.providers.columns import not_capable, reader, same, wanted
@@ -120,6 +121,11 @@ class Services:
         self._root = root
         self._address = address
 
+    @property
+    def guard(self) -> Guard:
+        """Services are controlled as the caller's own user: systemd and polkit decide."""
+        return Guard(methods={name: {"ReturnValue": ACCESS_DENIED} for name in METHODS})
+
     def instances(self, request: Request) -> Iterator[Row]:
         name = wanted(request, "Name")
         with self.connected() as systemd:
@@ -143,7 +149,7 @@ class Services:
         act = METHODS.get(method.lower())
         if act is None or keys is None:
             raise not_capable(request, method)
-        if request.caller.remote:
+        if not request.as_caller:
             return {"ReturnValue": ACCESS_DENIED}
         with self.connected() as systemd:
             listed = _named(systemd, str(keys.get("Name")))

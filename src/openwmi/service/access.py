@@ -84,17 +84,17 @@ class Access:
         if change.kind[:-1] == "instance" and change.class_name.lower() not in (THIS, SECURITY):
             return
         if not change.kind.startswith("class"):
-            self._effective.clear()
-            self._encrypted.clear()
+            # New tables: what another thread is just working out goes into the old ones.
+            self._effective, self._encrypted = {}, {}
 
     # Reading
 
     def descriptor(self, path: str) -> SecurityDescriptor:
         """What is in force: the namespace's own entries, then those it inherits (I11)."""
-        key = path.lower()
-        found = self._effective.get(key)
+        known, key = self._effective, path.lower()
+        found = known.get(key)
         if found is None:
-            found = self._effective[key] = self._combined(path)
+            found = known[key] = self._combined(path)
         return found
 
     def own(self, path: str) -> SecurityDescriptor:
@@ -107,13 +107,13 @@ class Access:
 
     def requires_encryption(self, path: str) -> bool:
         """Whether a namespace admits packet privacy only (A12)."""
-        key = path.lower()
-        found = self._encrypted.get(key)
+        known, key = self._encrypted, path.lower()
+        found = known.get(key)
         if found is None:
             stored = self._stored(path, SECURITY)
             extras = stored.extras_ if stored is not None else None
             found = extras is not None and extras.qualifiers.truth(REQUIRES_ENCRYPTION)
-            self._encrypted[key] = found
+            known[key] = found
         return found
 
     def least_level(self, path: str) -> int:
