@@ -57,7 +57,8 @@ def test_each_processor_counts_its_own_messages() -> None:
 
 
 def test_the_acknowledgement_has_an_error_number() -> None:
-    assert parsed(message(0, struct.pack("=I", 1), token=8)) == Acknowledgement(8, 1)
+    body = struct.pack("=I", 1)
+    assert parsed(message(0, body, token=8, processor=2, number=5)) == Acknowledgement(8, 1, 2, 5)
 
 
 @given(st.binary(max_size=120) | st.binary(max_size=30).map(lambda body: message(FORK, body)))
@@ -104,6 +105,18 @@ def test_a_child_is_forked_runs_a_program_and_exits(listening: Callable[..., Any
     assert mine[0].parent == os.getpid()
     assert os.waitstatus_to_exitcode(mine[2].status) == 7
     assert mine[0].time <= mine[1].time <= mine[2].time
+
+
+def test_other_listeners_come_and_go_without_a_gap(listening: Callable[..., Any]) -> None:
+    """Everybody hears the answers that the others get, and on newer kernels they have numbers, too."""
+    source = listening()
+    for _ in range(5):
+        subprocess.run(["true"], check=True)
+        Connector().close()
+    subprocess.run(["true"], check=True)
+    happenings, lost = drained(source)
+    assert lost == 0
+    assert len(happenings) >= 6 * 3
 
 
 class Counting(Connector):

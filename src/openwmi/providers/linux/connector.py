@@ -26,6 +26,7 @@ FORK: Final = 0x1
 EXEC: Final = 0x2
 EXIT: Final = 0x80000000
 _NONE: Final = 0x0
+_NO_PROCESSOR: Final = 0xFFFFFFFF
 # How long the acknowledgement may take. The kernel queues it before send() returns; only silence costs this.
 ACK_SECONDS: Final = 0.05
 # What may wait in the socket, in bytes of the kernel's own memory: some 10,000 messages.
@@ -70,10 +71,15 @@ class Counted(NamedTuple):
 
 
 class Acknowledgement(NamedTuple):
-    """The answer to a request, which every listener hears. token: that of the request, plus one; error: an errno."""
+    """The answer to a request, which every listener hears. token: that of the request, plus one; error: an errno.
+
+    processor and number: as of other messages, since newer kernels count it with them; older ones say no processor.
+    """
 
     token: int
     error: int
+    processor: int = _NO_PROCESSOR
+    number: int = 0
 
 
 def parsed(data: bytes) -> Counted | Acknowledgement | None:
@@ -88,7 +94,7 @@ def parsed(data: bytes) -> Counted | Acknowledgement | None:
         return Counted(processor, number, None)
     fields = body.unpack_from(data, at)
     if what == _NONE:
-        return Acknowledgement(token, fields[0])
+        return Acknowledgement(token, fields[0], processor, number)
     parent = status = 0
     if what == FORK:
         _, parent, thread, process = fields
@@ -142,14 +148,14 @@ class Connector:
                     raise
                 continue  # the numbers of the messages that follow tell how many
             counted = parsed(data)
-            if not isinstance(counted, Counted):
+            if counted is None or counted.processor == _NO_PROCESSOR:
                 continue
             lost += self._skipped(counted)
-            if counted.happening is not None:
+            if isinstance(counted, Counted) and counted.happening is not None:
                 found.append(counted.happening)
         return found, lost
 
-    def _skipped(self, counted: Counted) -> int:
+    def _skipped(self, counted: Counted | Acknowledgement) -> int:
         """How many messages of this processor are missing before this one: each processor counts its own."""
         expected = self._numbers.get(counted.processor, counted.number)
         self._numbers[counted.processor] = (counted.number + 1) & 0xFFFFFFFF
