@@ -131,8 +131,6 @@ class DataFiles(Readable):
 
     guard = Guard(instances=True)
 
-    guard = Guard(instances=True)
-
     def __init__(self, root: str = "", *, limit: int = WALK_LIMIT) -> None:
         self._root = root
         self._limit = limit
