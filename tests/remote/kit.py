@@ -199,12 +199,15 @@ class Caller:
         password: str = PASSWORD,
         limits: Limits | None = None,
         multiplex: bool = True,
+        context: Any = None,
     ) -> Caller:
+        """context: the initiating side of a handshake; NTLM as `user` unless given."""
         reader, writer = await asyncio.open_connection(*address)
         self = cls(reader, writer, limits)
         self.rpc = ClientConnection(limits, multiplex=multiplex)
         named = [SyntaxId(one) if isinstance(one, UUID) else one for one in interfaces]
-        context = initiator(password, user) if user else None
+        if context is None and user:
+            context = initiator(password, user)
         self.rpc.bind(list(enumerate(named)), context, level=level)
         try:
             await self.until(lambda event: isinstance(event, e.Bound))

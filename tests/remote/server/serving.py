@@ -73,10 +73,18 @@ def method(path: str, params: dict[str, object]) -> dict[str, object]:
 class Served:
     """ada may everything, bob what an account without --admin may, eve logs on and is then left alone."""
 
-    def __init__(self, folder: Path, *, limits: ServerLimits | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        limits: ServerLimits | None = None,
+        principals: tuple[str, ...] = (),
+        names: tuple[str, ...] = ("myhost", "myhost.example.org"),
+    ) -> None:
+        self.names = names
         self.host = host.local(host.MEMORY)
         self.accounts = Accounts(str(folder), names=("myhost",))
-        self.accounts.add("ada", nt_hash(PASSWORD), admin=True)
+        self.accounts.add("ada", nt_hash(PASSWORD), admin=True, principals=principals)
         self.accounts.add("bob", nt_hash(PASSWORD))
         self.host.namespaces.add(NAMESPACE)
         testing.provide(
@@ -93,7 +101,7 @@ class Served:
         await compile_mof(MOF, await self.services())
 
     async def _made(self, limits: ServerLimits | None) -> Server:
-        return Server(self.host.log_on, self.accounts, ("myhost", "myhost.example.org"), limits=limits)
+        return Server(self.host.log_on, self.accounts, self.names, limits=limits)
 
     async def services(self, namespace: str = NAMESPACE) -> Services:
         """The embedded service of the same host."""

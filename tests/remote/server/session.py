@@ -18,10 +18,18 @@ from openwmi.wire.dcom import activation as a
 from openwmi.wire.dcom import guids as d
 from openwmi.wire.dcom import objref
 from openwmi.wire.dcom.bindings import TOWER_TCP, DualStringArray, StringBinding
-from openwmi.wire.dcom.properties import InstantiationInfo, PropsOutInfo, ScmRequest, ScmRequestInfo
+from openwmi.wire.dcom.properties import (
+    InstantiationInfo,
+    PropsOutInfo,
+    ScmReplyInfo,
+    ScmRequest,
+    ScmRequestInfo,
+)
+from openwmi.wire.dcom.remunknown import REM_RELEASE, InterfaceRef, References
 from openwmi.wire.ntlm import Acceptor, nt_hash
 from openwmi.wire.rpc import AuthType
 from openwmi.wire.wmi import guids, login, services
+from openwmi.wire.wmi.enumerators import NEXT, Next
 from openwmi.wire.wmi.login import Result
 from openwmi.wire.wmi.results import INDICATE, SET_STATUS, Indicate, SetStatus
 from openwmi.wire.wmi.types import object_in
@@ -45,7 +53,7 @@ class Session:
 
     def __init__(self, caller: Caller) -> None:
         self.caller = caller
-        self.services = UUID(int=0)
+        self.services = self.unknown = UUID(int=0)
 
     @classmethod
     async def open(
@@ -66,6 +74,9 @@ class Session:
         properties = a.activation_in((wanted, ScmRequestInfo(ScmRequest())))
         made = await self.caller.call(a.REMOTE_CREATE_INSTANCE, a.CreateInstance(properties))
         found = a.find(a.properties_out(made.properties), PropsOutInfo)
+        reply = a.find(a.properties_out(made.properties), ScmReplyInfo).reply
+        assert reply is not None
+        self.unknown = reply.rem_unknown
         answer = await self.caller.call(
             login.NTLM_LOGIN, login.NtlmLogin(f"//./{namespace}"), ipid_of((found.interfaces or [None])[0])
         )
@@ -82,6 +93,17 @@ class Session:
         names = method.request.members.names
         values = {name: 0 if name == "flags" else None for name in names} | inputs
         return method.request.members.holds(**values)
+
+    async def query(self, text: str, count: int = 1000, flags: int = 0x30) -> list[Any]:
+        """The objects of a query, up to `count`."""
+        opened = await self.call(services.METHODS[20], language="WQL", query=text, flags=flags)
+        assert opened.result == 0, hex(opened.result)
+        ipid = ipid_of(opened.enumerator)
+        answer = await self.caller.call(NEXT, Next(-1, count), ipid)
+        assert answer.result in (0, 1), hex(answer.result)
+        released = References([InterfaceRef(ipid, 1)])
+        await self.caller.call(REM_RELEASE, released, self.unknown)
+        return [object_in(one) for one in answer.objects]
 
     async def query_async(self, text: str, sink: bytes | None, **inputs: Any) -> int:
         method = services.METHODS[21]

@@ -10,8 +10,7 @@ import asyncio
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from openwmi.model.errors import WbemError, error
-from openwmi.model.status import WBEM_E_ACCESS_DENIED
+from openwmi.model.errors import WbemError
 from openwmi.remote.outbound.channel import NETWORK, Security
 from openwmi.remote.outbound.resolving import reach
 from openwmi.wire.rpc import AuthLevel
@@ -201,11 +200,7 @@ class Clients:
 
     def securities(self, client: Client) -> list[Security | None]:
         """How to log on to a client, the best way first: privately, and never below the level of its own call."""
-        initiate = self.server.logons.initiating(client.principal)
-        if initiate is None:
-            raise error(
-                WBEM_E_ACCESS_DENIED, f"nothing to prove to {client.user}'s machine who this server is"
-            )
+        initiate = self.server.logons.proving(client.principal)
         levels = [level for level in (AuthLevel.PRIVACY, AuthLevel.INTEGRITY) if level >= client.level]
         return [Security(initiate, level) for level in levels]
 

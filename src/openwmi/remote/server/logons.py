@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
+from openwmi.wire import kerberos
+from openwmi.wire.errors import ProtocolError
 from openwmi.wire.ntlm import Acceptor, Credential, Initiator, ServerNames
 from openwmi.wire.ntlm.initiator import RANDOMNESS
 from openwmi.wire.rpc import AuthType
-from openwmi.wire.spnego import NTLM, SpnegoAcceptor
+from openwmi.wire.spnego import accepting, initiating
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -20,7 +23,6 @@ if TYPE_CHECKING:
     from openwmi.remote.inbound import Association
     from openwmi.wire.rpc import SecurityContext
     from openwmi.wire.rpc.events import AuthenticationRefused, Established
-    from openwmi.wire.spnego import Mechanism
 
 _LOG: Final = logging.getLogger("openwmi.logon")
 _FILETIME_EPOCH: Final = 116_444_736_000_000_000
@@ -29,13 +31,13 @@ _FILETIME_EPOCH: Final = 116_444_736_000_000_000
 class Principal:
     """Who has proven to be somebody, and how: what a security context of ours calls its identity.
 
-    credential: the account's own secret where NTLM was the proof, so that we can prove the same to the client; it
-    prints without its secret. None after Kerberos.
+    credential: what proves to the client in turn who we are. After NTLM that is the account's own secret; after
+    Kerberos the principal of ours that the client has authenticated.
     """
 
     __slots__ = ("credential", "identity")
 
-    def __init__(self, identity: Identity, credential: Credential | None = None) -> None:
+    def __init__(self, identity: Identity, credential: Credential | kerberos.Credential) -> None:
         self.identity = identity
         self.credential = credential
 
@@ -46,6 +48,29 @@ class Principal:
 def sid_of(principal: object) -> str | None:
     """What two log-ons of one account have in common."""
     return principal.identity.sid if isinstance(principal, Principal) else None
+
+
+class Keys:
+    """The keys of our Kerberos services, read again whenever their file has changed."""
+
+    def __init__(self) -> None:
+        self._seen: object = None
+        self._keys: kerberos.ServiceKeys | None = None
+
+    def of(self, keytab: str) -> kerberos.ServiceKeys | None:
+        """The keys; None, and a line in the log, while there are none or Kerberos is not installed."""
+        try:
+            stat = os.stat(keytab)
+        except OSError:
+            return None
+        seen = (keytab, stat.st_mtime_ns, stat.st_size, stat.st_ino)
+        if seen != self._seen:
+            self._seen, self._keys = seen, None
+            try:
+                self._keys = kerberos.ServiceKeys(keytab)
+            except (ProtocolError, ModuleNotFoundError) as reason:
+                _LOG.error("no log-on with Kerberos: %s", reason)
+        return self._keys
 
 
 class LogOns:
@@ -64,22 +89,41 @@ class LogOns:
         self._random = random
         self._now = now
         self._attempts: WeakKeyDictionary[SecurityContext, Attempt] = WeakKeyDictionary()
+        self._keys = Keys()
 
     def accept(self, auth_type: int, level: int, association: Association) -> SecurityContext | None:
         """The accepting side of one handshake; None for a kind that this server does not have."""
         attempt = self._authority.attempt(association.peer.host)
+        keytab = self._authority.keytab
+        keys = self._keys.of(keytab) if keytab is not None and auth_type != AuthType.NTLM else None
+
+        def by_kerberos() -> kerberos.Acceptor:
+            assert keytab is not None
+            return self._kerberos(attempt, keys, keytab)
+
         context: SecurityContext
         if auth_type == AuthType.NTLM:
             context = self._ntlm(attempt)
         elif auth_type == AuthType.SPNEGO:
-            context = SpnegoAcceptor(lambda name: self._mechanism(name, attempt))
+            context = accepting(
+                kerberos=None if keys is None else by_kerberos, ntlm=lambda: self._ntlm(attempt)
+            )
+        elif auth_type == AuthType.KERBEROS and keys is not None:
+            context = by_kerberos()
         else:
             return None
         self._attempts[context] = attempt
         return context
 
-    def _mechanism(self, name: bytes, attempt: Attempt) -> Mechanism | None:
-        return self._ntlm(attempt) if name == NTLM else None
+    def _kerberos(self, attempt: Attempt, keys: Any, keytab: str) -> kerberos.Acceptor:
+        def principals(name: str) -> Principal | None:
+            identity = attempt.principal(name)
+            if identity is None:
+                return None
+            return Principal(identity, kerberos.Credential.keytab(context.service, keytab))
+
+        context = kerberos.Acceptor(keys, principals)
+        return context
 
     def _ntlm(self, attempt: Attempt) -> Acceptor:
         def accounts(domain: str, user: str) -> tuple[Principal, bytes] | None:
@@ -91,20 +135,27 @@ class LogOns:
 
         return Acceptor(accounts, self._names, self._random(8), filetime=self._filetime())
 
-    def initiating(
+    def proving(
         self, principal: Principal
-    ) -> Callable[[str], SecurityContext | Awaitable[SecurityContext]] | None:
+    ) -> Callable[[str], SecurityContext] | Callable[[str], Awaitable[SecurityContext]]:
         """How this server proves to a client's machine who it is: the initiating side of handshakes, by the name of
-        the service there. None: it cannot."""
+        the service there."""
         credential = principal.credential
-        if credential is None:
-            return None
-        known = credential
+        if isinstance(credential, Credential):
+            known = credential
 
-        def initiate(target: str) -> SecurityContext:
-            return Initiator(known, self._random(RANDOMNESS), filetime=self._filetime(), target=target)
+            def initiate(target: str) -> SecurityContext:
+                return Initiator(known, self._random(RANDOMNESS), filetime=self._filetime(), target=target)
 
-        return initiate
+            return initiate
+        ticket = credential
+
+        async def prepared(target: str) -> SecurityContext:
+            context = kerberos.Initiator(ticket, target)
+            await asyncio.to_thread(context.prepare)  # talks to the KDC
+            return initiating(kerberos=context)
+
+        return prepared
 
     def _filetime(self) -> int:
         return _FILETIME_EPOCH + int(self._now() * 10_000_000)

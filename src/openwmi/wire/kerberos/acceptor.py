@@ -39,6 +39,11 @@ class Acceptor(KerberosContext):
             self._identify(str(self._context.initiator_name))
         return answer
 
+    @property
+    def service(self) -> str:
+        """Which of our principals the client has authenticated."""
+        return str(self._context.target_name)
+
     def _identify(self, name: str) -> None:
         self.identity = self._principals(name)
         if self.identity is None:
