@@ -145,7 +145,7 @@ class Host:
                 self._service.find_creator = self.creator
                 apply(self.namespaces, self._service.settings)
                 if self._owns:
-                    self._portal.loop.call_soon_threadsafe(self._service.own, self._owner_lock())
+                    self._portal.loop.call_soon_threadsafe(self._service.own, self.owner_lock)
             return self._service
 
     def own(self) -> None:
@@ -153,9 +153,10 @@ class Host:
         running = self._running()
         if not self._owns:
             self._owns = True
-            running.loop.call_soon_threadsafe(running.own, self._owner_lock())
+            running.loop.call_soon_threadsafe(running.own, self.owner_lock)
 
-    def _owner_lock(self) -> str | None:
+    @property
+    def owner_lock(self) -> str | None:
         """The file whose lock the process has that runs them."""
         store = self.repository.path
         return None if store == MEMORY else f"{store}.owner"
@@ -187,9 +188,13 @@ class Host:
     async def services(
         self, namespace: str = DEFAULT_NAMESPACE, caller: Caller | None = None, locale: str | None = None
     ) -> Connection:
-        """Log on to a namespace; runs on the portal's loop."""
+        """Log on to a namespace; runs on the portal's loop. Where this process runs permanent subscriptions, they are
+        in force by then."""
         who = caller or self.caller
-        return await self._running().connect(namespace, who._replace(locale=locale) if locale else who)
+        running = self._running()
+        if self._owns:
+            await running.permanent.begun()
+        return await running.connect(namespace, who._replace(locale=locale) if locale else who)
 
     async def log_on(
         self,

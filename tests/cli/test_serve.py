@@ -33,15 +33,22 @@ class Served:
             [sys.executable, "-m", "openwmi", "serve", "--listen", "none", *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            text=True,
+            bufsize=0,
             env={**os.environ, "OPENWMI_HOME": str(home), **environment},
         )
+        self._read = {"stdout": b"", "stderr": b""}
 
     def line(self, stream: str = "stdout") -> str:
         """The next line of a stream; the test fails when none comes."""
         file = getattr(self.process, stream)
-        assert select.select([file], [], [], DEADLINE)[0], f"no line on {stream}"
-        return str(file.readline()).rstrip("\n")
+        while b"\n" not in self._read[stream]:
+            assert select.select([file], [], [], DEADLINE)[0], f"no line on {stream}"
+            piece = file.read(65536)
+            if not piece:
+                break
+            self._read[stream] += piece
+        line, _, self._read[stream] = self._read[stream].partition(b"\n")
+        return line.decode()
 
     def log(self, says: str) -> str:
         """The next line of the log that has these words."""
@@ -51,8 +58,13 @@ class Served:
 
     def end(self, number: int) -> tuple[int, str, str]:
         self.process.send_signal(number)
+        return self.ended()
+
+    def ended(self) -> tuple[int, str, str]:
+        """The exit code, and what was said that nobody has read yet."""
         out, err = self.process.communicate(timeout=DEADLINE)
-        return self.process.returncode, out, err
+        out, err = self._read["stdout"] + out, self._read["stderr"] + err
+        return self.process.returncode, out.decode(), err.decode()
 
 
 @pytest.fixture
@@ -114,8 +126,8 @@ def test_the_service_manager_is_told(serve: Callable[..., Served], tmp_path: Pat
 def test_a_store_that_cannot_be_had_is_an_error(serve: Callable[..., Served], tmp_path: Path) -> None:
     (tmp_path / "no.db").write_text("not a database")
     one = serve("--repository", str(tmp_path / "no.db"))
-    out, err = one.process.communicate(timeout=DEADLINE)
-    assert (one.process.returncode, out) == (1, "")
+    code, out, err = one.ended()
+    assert (code, out) == (1, "")
     assert "WBEM_E_CRITICAL_ERROR" in err
 
 

@@ -29,6 +29,7 @@ VERBS = {
     "watch": "show events as they happen, or run a program for each",
     "mof": "print a class or an object as MOF",
     "compile": "put what MOF files declare into the repository, or check them",
+    "sub": "list, add, remove and try permanent subscriptions",
     "serve": "run the service in the foreground: timers, permanent subscriptions",
     "user": "say who may log on over the network, and as whom they act here",
     "sec": "say who may do what in a namespace over the network",
@@ -37,7 +38,7 @@ VERBS = {
 }
 ALIASES = {"q": "query", "explain": "describe"}
 PLANNED = (
-    *("sub", "doctor"),
+    *("doctor"),
     *("record", "exporter", "shell", "wmic", "completion", "config"),
 )
 GARBAGE_THRESHOLD = 100_000

@@ -6,18 +6,21 @@ parts get PARTS_WAIT seconds in all, then the host ends its calls within about a
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
+import select
 import signal
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from queue import Empty, SimpleQueue
+from time import monotonic
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from openwmi.model.errors import error
 from openwmi.model.status import WBEM_E_TIMED_OUT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
     from contextlib import AbstractAsyncContextManager
     from types import FrameType
 
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     Part: TypeAlias = AbstractAsyncContextManager[str]
 
 PARTS_WAIT: Final = 3.0
+DRAIN_WAIT: Final = 2.0
 # How long parts may take to begin.
 BEGIN_WAIT: Final = 30.0
 ENDING: Final = (signal.SIGTERM, signal.SIGINT)
@@ -34,12 +38,47 @@ RELOADING: Final = signal.SIGHUP
 _LOG: Final = logging.getLogger("openwmi.serve")
 
 
+class Arrivals:
+    """Numbers that the main thread waits for: those of signals, and 0 for other news.
+
+    The wait is for a byte in a pipe, which the interpreter writes whichever thread the kernel has interrupted. A wait
+    for a lock would go on where that was another one, or where the signal came just before it began.
+    """
+
+    def __init__(self) -> None:
+        self._numbers: SimpleQueue[int] = SimpleQueue()
+        self._reading, self.writing = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+
+    def put(self, number: int) -> None:
+        """From any thread, and from a signal's handler."""
+        self._numbers.put(number)
+        try:
+            os.write(self.writing, b"\0")
+        except OSError:
+            pass  # full: it wakes as it is; closed: nobody waits any more
+
+    def get(self, seconds: float | None = None) -> int:
+        """The next one. Raises Empty when none comes in time."""
+        until = None if seconds is None else monotonic() + seconds
+        while self._numbers.empty():
+            left = None if until is None else max(0.0, until - monotonic())
+            if not select.select([self._reading], [], [], left)[0]:
+                raise Empty
+            os.read(self._reading, 4096)
+        return self._numbers.get()
+
+    def close(self) -> None:
+        reading, writing = self._reading, self.writing
+        self._reading = self.writing = -1
+        os.close(reading)
+        os.close(writing)
+
+
 @contextmanager
-def signals() -> Iterator[SimpleQueue[int]]:
-    """The first signal that asks for the end goes into the queue, the next one ends the process at once; every one
-    that asks for a reload goes there, too."""
-    # A put into a SimpleQueue is safe inside a handler, even while the same thread is in get.
-    arrived: SimpleQueue[int] = SimpleQueue()
+def signals() -> Iterator[Arrivals]:
+    """The first signal that asks for the end arrives, the next one ends the process at once; every one that asks for a
+    reload arrives, too."""
+    arrived = Arrivals()
 
     def on_signal(number: int, frame: FrameType | None) -> None:
         for one in ENDING:
@@ -49,6 +88,7 @@ def signals() -> Iterator[SimpleQueue[int]]:
     def on_reload(number: int, frame: FrameType | None) -> None:
         arrived.put(number)
 
+    waking = signal.set_wakeup_fd(arrived.writing, warn_on_full_buffer=False)
     before = {one: signal.signal(one, on_signal) for one in ENDING}
     before[RELOADING] = signal.signal(RELOADING, on_reload)
     try:
@@ -56,6 +96,8 @@ def signals() -> Iterator[SimpleQueue[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        signal.set_wakeup_fd(waking)
+        arrived.close()
 
 
 def _leave(number: int, frame: FrameType | None) -> None:
@@ -107,14 +149,14 @@ class Foreground:
         notify("READY=1")
         return 0
 
-    def _begin(self, arrived: SimpleQueue[int]) -> int:
+    def _begin(self, arrived: Arrivals) -> int:
         """Enter the parts; the signal that came meanwhile, or 0."""
         host = self._host
         host.portal.loop.call_soon_threadsafe(self._tell_owner)
         beginning = host.portal.submit(self._enter)
         beginning.add_done_callback(lambda _: arrived.put(0))
         try:
-            while (number := arrived.get(timeout=BEGIN_WAIT)) == RELOADING:
+            while (number := arrived.get(BEGIN_WAIT)) == RELOADING:
                 pass  # everything has just been read
             if number:
                 return number
@@ -157,6 +199,19 @@ class Foreground:
         finally:
             self._host.shut_down()
         _LOG.info("ended")
+
+
+@asynccontextmanager
+async def delivering(host: Host) -> AsyncIterator[str]:
+    """Permanent subscriptions: in force before it is said that all is ready; and when all ends, what is on its way to
+    consumers has DRAIN_WAIT seconds to get there."""
+    permanent = host.service.permanent
+    await permanent.begun()
+    yield ""
+    try:
+        await asyncio.wait_for(permanent.drained(), DRAIN_WAIT)
+    except TimeoutError:
+        pass  # what has not been delivered is told as dropped when the lock is given back
 
 
 def notify(state: str) -> None:

@@ -133,6 +133,11 @@ class CommandLineEventConsumer:
             following = (key, process, command, request)
             threading.Thread(target=self._watch, args=following, name="openwmi-command", daemon=True).start()
 
+    def settle(self, seconds: float) -> bool:
+        """Wait until no program runs any more, but not longer than that."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._running, seconds)
+
     def _place(self, key: str) -> None:
         with self._changed:
             if not self._changed.wait_for(lambda: self._running.get(key, 0) < RUNNING, PATIENCE):

@@ -69,7 +69,7 @@ def run(options: Options, console: Console) -> int:
     """Serve until a signal comes: 0 after SIGTERM, 130 after Ctrl-C. SIGHUP reads the accounts anew."""
     import logging
 
-    from openwmi.cli.foreground import Foreground
+    from openwmi.cli.foreground import Foreground, delivering
     from openwmi.cli.logs import write_logs
     from openwmi.cli.network import network
     from openwmi.host import MEMORY, local
@@ -90,7 +90,7 @@ def run(options: Options, console: Console) -> int:
         console.write(f"{line}\n")
         console.flush()
 
-    parts: list[Part] = [] if face is None else [face]
+    parts: list[Part] = [delivering(host), *([] if face is None else [face])]
     front = (
         Foreground(host, parts, tell) if face is None else Foreground(host, parts, tell, reload=face.reload)
     )

@@ -213,7 +213,8 @@ class Timers:
             try:
                 found: list[Instruction] | None = list(self._instructions())
             except Exception:  # noqa: BLE001 - the store is another program's too: look again with its next change
-                _LOG.warning("the timers of the store cannot be read", exc_info=True)
+                if self._running:  # nor at the end, when the store has been closed
+                    _LOG.warning("the timers of the store cannot be read", exc_info=True)
                 found = None
             self._tell(lambda: self._on_read(found, restart=restart))
 

@@ -94,6 +94,11 @@ class ActiveFilter:
         self._publisher = event.publisher
         return not self.said.access or publishes(self.said.access, event.publisher)
 
+    async def begun(self) -> None:
+        """Wait until what happens is heard; at once when there is something wrong."""
+        if self._call is not None:
+            await self._call.begun()
+
     def stop(self) -> None:
         """Unsubscribe for good."""
         self._stopped = True
@@ -140,8 +145,7 @@ class ActiveFilter:
 
     def _set_trouble(self, text: str | None) -> None:
         self.trouble = text
-        for route in self.routes.values():
-            route.reason = text
+        self._reports.activated(self.routes.values(), text)
 
 
 def _finished(fault: BaseException | None, status: int) -> Outcome:

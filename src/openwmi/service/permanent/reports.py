@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from openwmi.service.namespaces import Namespace
     from openwmi.service.permanent.channel import Channel, Waiting
     from openwmi.service.permanent.route import Route
+    from openwmi.service.permanent.states import States
     from openwmi.service.permanent.stored import EventConsumer
 
 # A line of the log for the same consumer comes not more often than this; the next one says what was left out.
@@ -35,17 +36,25 @@ _LOG: Final = logging.getLogger("openwmi.events")
 class Reports:
     """Hears from channels and filters; everything runs on the service's loop."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, states: States) -> None:
         self._service = service
+        self._states = states
         self._said: dict[str, tuple[float, int]] = {}
 
     # What happens
+
+    def activated(self, routes: Iterable[Route], trouble: str | None) -> None:
+        """A filter works, or does not."""
+        for route in routes:
+            route.reason = trouble
+        self._states.changed()
 
     def delivered(self, routes: Iterable[Route]) -> None:
         now = self._service.exchange.clock()
         for route in routes:
             route.delivered += 1
             route.last_delivery = now
+        self._states.changed()
 
     def failed(self, consumer: EventConsumer, events: Sequence[Waiting], fault: WbemError) -> None:
         """A consumer did not do what it was to do with these events."""
@@ -104,6 +113,7 @@ class Reports:
         now = self._service.exchange.clock()
         for route in routes:
             route.last_error, route.last_text, route.last_failure = code, text, now
+        self._states.changed()
 
     def _log(self, consumer: EventConsumer, count: int, text: str, code: int | None) -> None:
         now = self._service.loop.time()

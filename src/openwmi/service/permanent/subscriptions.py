@@ -7,7 +7,9 @@ filters are bound to it.
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from openwmi.service.hosting import is_registration
@@ -16,17 +18,20 @@ from openwmi.service.permanent.checks import BINDING, CONSUMER, FILTER
 from openwmi.service.permanent.filters import ActiveFilter
 from openwmi.service.permanent.reports import Reports
 from openwmi.service.permanent.route import Route
+from openwmi.service.permanent.states import States, resumed
 from openwmi.service.permanent.stored import bindings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from openwmi.model.instances import Instance
     from openwmi.repository.repository import Change
     from openwmi.service.core import Service
+    from openwmi.service.ownership import Orphaned
     from openwmi.service.permanent.stored import Binding
 
 LIMIT: Final = 10_000
-SAVE_SECONDS: Final = 5.0
+BEGIN_SECONDS: Final = 5.0
 _LOG: Final = logging.getLogger("openwmi.events")
 
 
@@ -37,21 +42,28 @@ class PermanentSubscriptions:
         self._service = service
         self._loop = service.loop
         self._namespaces = service.namespaces
-        self.reports = Reports(service)
-        self._budget = Budget(service.settings.permanent_queues)
         self.routes: dict[str, Route] = {}
+        self.states = States(service, self.routes)
+        self.reports = Reports(service, self.states)
+        self._budget = Budget(service.settings.permanent_queues)
         self._filters: dict[tuple[str, str], ActiveFilter] = {}
         self._channels: dict[str, Channel] = {}
         self._running = False
         self._listening = False
         self._reading = False
         self._stale = False
+        self._orphaned: Orphaned | None = None
+        self._known = False  # what the store has
+        self._in_force = False
+        self._waiting: list[asyncio.Future[None]] = []
 
     # Beginning and ending
 
     def begin(self) -> None:
         """The owner lock is held: start what the store has."""
         self._running = True
+        ownership = self._service.ownership
+        self._orphaned = ownership.orphaned if ownership is not None else None
         if not self._listening:
             self._listening = True
             self._namespaces.repository.listen(self._on_change)
@@ -59,14 +71,34 @@ class PermanentSubscriptions:
 
     def end(self) -> None:
         """Stop all; what waits for consumers is dropped, and told."""
-        self._running = False
+        self._running = self._known = self._in_force = False
+        self._wake()
         for one in self._filters.values():
             one.stop()
         for channel in self._channels.values():
             channel.stop("the service ends")
+        self.states.end()
         self._filters.clear()
         self._channels.clear()
         self.routes.clear()
+
+    async def begun(self) -> None:
+        """Wait until all that the store has is in force, but no longer than BEGIN_SECONDS; not at all where another
+        process runs it. Who comes later need not wait."""
+        if self._running and not self._in_force:
+            try:
+                await asyncio.wait_for(self._begun(), BEGIN_SECONDS)
+            except TimeoutError:
+                _LOG.warning("not all permanent subscriptions are in force after %g seconds", BEGIN_SECONDS)
+            self._in_force = True
+
+    async def _begun(self) -> None:
+        while self._running and not self._known:
+            waiting: asyncio.Future[None] = self._loop.create_future()
+            self._waiting.append(waiting)
+            await waiting
+        for one in list(self._filters.values()):
+            await one.begun()
 
     async def drained(self) -> None:
         """Take in no more events, and wait until those on their way have been delivered."""
@@ -108,23 +140,44 @@ class PermanentSubscriptions:
 
         def job() -> None:
             found: list[Binding] | None = None
+            known: dict[str, Instance] = {}
             try:
+                known = self.states.stored()
                 found = list(bindings(self._namespaces, self._service.find_creator))
             except Exception:  # noqa: BLE001 - the store is another program's too: look again with its next change
-                _LOG.warning("the permanent subscriptions cannot be read", exc_info=True)
-            self._tell(lambda: self._on_read(found))
+                if self._running:  # nor at the end, when the store has been closed
+                    _LOG.warning("the permanent subscriptions cannot be read", exc_info=True)
+            self._tell(lambda: self._on_read(found, known))
 
         self._service.planner.submit(job)
 
-    def _on_read(self, found: list[Binding] | None) -> None:
+    def _on_read(self, found: list[Binding] | None, known: dict[str, Instance]) -> None:
         self._reading = False
+        self._known = True
+        self._wake()
         if self._running and found is not None:
             if len(found) > LIMIT:
                 _LOG.warning("%d permanent subscriptions: the first %d of them run", len(found), LIMIT)
-            self._take(found[:LIMIT])
+            self._take(found[:LIMIT], known)
+            self._tell_of_gap()
         if self._stale:
             self._stale = False
             self._read()
+
+    def _wake(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for one in waiting:
+            if not one.done():
+                one.set_result(None)
+
+    def _tell_of_gap(self) -> None:
+        """Whoever ran this before was killed: what happened since then has been missed."""
+        orphaned, self._orphaned = self._orphaned, None
+        if orphaned is not None:
+            since = datetime.fromtimestamp(orphaned.seen, UTC).isoformat(timespec="seconds")
+            text = f"process {orphaned.holder} ended without giving the lock back; events since {since} were missed"
+            _LOG.warning("%s", text)
+            self.reports.missed([route for route in self.routes.values() if route.reason is None], text)
 
     def _tell(self, function: Callable[[], None]) -> None:
         """Have something done on the loop, from any thread."""
@@ -135,8 +188,9 @@ class PermanentSubscriptions:
 
     # From what it says to what runs
 
-    def _take(self, found: Iterable[Binding]) -> None:
-        """Start what is new, stop what is gone; what says what it said goes on as it is."""
+    def _take(self, found: Iterable[Binding], known: dict[str, Instance]) -> None:
+        """Start what is new, stop what is gone; what says what it said goes on as it is. known: what was stored of
+        them."""
         wanted = {one.key: one for one in found}
         for key in [key for key in self.routes if key not in wanted]:
             self._drop(key)
@@ -144,6 +198,8 @@ class PermanentSubscriptions:
             route = self.routes.get(key)
             if route is None:
                 self.routes[key] = route = Route(binding)
+                if key in known:
+                    resumed(route, known[key])
             elif route.binding != binding:
                 self._leave(route)
                 route.binding, route.reason = binding, binding.trouble
@@ -152,6 +208,8 @@ class PermanentSubscriptions:
         self._tidy()
         for one in list(self._filters.values()):
             one.start()
+        self.states.forget(str(one.raw_("Binding")) for key, one in known.items() if key not in wanted)
+        self.states.changed()
 
     def _join(self, route: Route) -> None:
         """Connect a filter with a consumer."""

@@ -1,0 +1,159 @@
+"""Permanent subscriptions over processes: one of three fires, a killed service goes on after its restart."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.cli.test_serve import DEADLINE, Served
+
+from openwmi import host
+from openwmi.contract.operations import PutInstance
+
+MOF = """
+#pragma namespace("\\\\\\\\.\\\\root\\\\subscription")
+instance of __EventFilter as $Filter {
+    Name = "timers"; QueryLanguage = "WQL"; EventNamespace = "root\\\\cimv2";
+    Query = "SELECT * FROM __InstanceCreationEvent WHERE TargetInstance ISA '__IntervalTimerInstruction'";
+};
+instance of CommandLineEventConsumer as $Told {
+    Name = "told"; CommandLineTemplate = "sh -c 'echo \\"$1\\" > %s' sh %%TargetInstance.TimerId%%";
+};
+instance of LogFileEventConsumer as $Logged {
+    Name = "logged"; Filename = "%s"; Text = "%%TargetInstance.TimerId%%";
+};
+instance of __FilterToConsumerBinding { Filter = $Filter; Consumer = $Logged; };
+instance of __FilterToConsumerBinding { Filter = $Filter; Consumer = $Told; };
+"""
+
+OTHER = """
+import sys
+from openwmi import host
+here = host.local(sys.argv[1], subscriptions=True)
+here.portal.run(here.services)
+print("running", flush=True)
+sys.stdin.read()
+"""
+
+
+class Store:
+    """A store with subscriptions in it, a log that they write, a pipe that tells of each event."""
+
+    def __init__(self, folder: Path) -> None:
+        self.home = folder / "home"
+        self.log = folder / "fired.log"
+        self._pipe = str(folder / "pipe")
+        os.mkfifo(self._pipe)
+        self._told = os.open(self._pipe, os.O_RDWR | os.O_NONBLOCK)
+        (folder / "subscriptions.mof").write_text(MOF % (self._pipe, self.log))
+        self.run("compile", str(folder / "subscriptions.mof"))
+
+    def run(self, *arguments: str) -> None:
+        done = subprocess.run(
+            [sys.executable, "-m", "openwmi", *arguments],
+            env={**os.environ, "OPENWMI_HOME": str(self.home)},
+            capture_output=True,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stderr
+
+    @property
+    def path(self) -> str:
+        return str(self.home / host.STORE)
+
+    def make(self, name: str) -> None:
+        """Commit what the filter is about, from this process."""
+        here = host.local(self.path)
+        timer: Any = here.one_shot("root\\cimv2").get("__IntervalTimerInstruction")
+        here.one_shot("root\\cimv2").write(
+            PutInstance(timer.spawn({"TimerId": name, "IntervalBetweenEvents": 10**9}))
+        )
+
+    def told(self) -> str:
+        """What the program of the consumer says, once it has been started."""
+        assert select.select([self._told], [], [], DEADLINE)[0], "nothing fires"
+        return os.read(self._told, 4096).decode().strip()
+
+    def silent(self) -> bool:
+        return not select.select([self._told], [], [], 0)[0]
+
+    def close(self) -> None:
+        os.close(self._told)
+        host.end(host.local(self.path))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    one = Store(tmp_path)
+    yield one
+    one.close()
+
+
+def lines(store: Store, count: int) -> list[str]:
+    """The lines of the log once there are so many of them (they are written on a thread of the other process)."""
+    for _ in range(2000):
+        found = store.log.read_text().splitlines() if store.log.exists() else []
+        if len(found) >= count:
+            return found
+        select.select([], [], [], 0.01)
+    raise AssertionError(f"the log has {found}")
+
+
+@pytest.mark.slow
+@pytest.mark.req("E-51")
+def test_it_still_fires_after_a_kill_and_a_restart(store: Store) -> None:
+    first = Served(store.home)
+    assert first.line() == "ready"
+    store.make("one")
+    assert store.told() == "one"
+    assert lines(store, 1) == ["one"]
+    first.end(signal.SIGKILL)
+    second = Served(store.home)
+    assert second.line() == "ready"
+    assert str(first.process.pid) in second.log("without giving the lock back")
+    store.make("two")
+    assert store.told() == "two"
+    assert lines(store, 2) == ["one", "two"]
+    code, _, _ = second.end(signal.SIGTERM)
+    assert code == 0
+    third = Served(store.home)
+    assert third.line() == "ready"
+    store.make("three")
+    assert store.told() == "three"
+    assert "without giving" not in third.end(signal.SIGTERM)[2]
+
+
+@pytest.mark.slow
+@pytest.mark.req("E-51")
+def test_three_processes_on_one_store_fire_once(store: Store) -> None:
+    others = [
+        subprocess.Popen(
+            [sys.executable, "-c", OTHER, store.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        for _ in range(2)
+    ]
+    served = Served(store.home)
+    try:
+        assert served.line() == "ready"
+        for one in others:
+            assert one.stdout is not None
+            assert one.stdout.readline() == b"running\n"
+        for number in range(3):
+            store.make(str(number))
+            assert store.told() == str(number)
+        assert lines(store, 3) == ["0", "1", "2"]
+        assert store.silent()
+    finally:
+        served.process.kill()
+        served.process.communicate()
+        for one in others:
+            one.kill()
+            one.communicate()
+    assert lines(store, 3) == ["0", "1", "2"]
