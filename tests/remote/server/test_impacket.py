@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import gc
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -11,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.remote.server.impacket_kit import close_everything
 from tests.remote.server.serving import NAMESPACE, PASSWORD, Served, rows
 
 from openwmi.contract.operations import CreateInstanceEnum, GetObject
@@ -22,7 +21,6 @@ from openwmi.wmio import decode
 rpcrt = pytest.importorskip("impacket.dcerpc.v5.rpcrt")
 dcomrt = pytest.importorskip("impacket.dcerpc.v5.dcomrt")
 wmi = pytest.importorskip("impacket.dcerpc.v5.dcom.wmi")
-transport = pytest.importorskip("impacket.dcerpc.v5.transport")
 NULL = pytest.importorskip("impacket.dcerpc.v5.dtypes").NULL
 
 LEVELS = {
@@ -49,22 +47,12 @@ class Client:
         login.RemRelease()
         return services
 
-    @staticmethod
-    def close() -> None:
-        """impacket keeps its connections in class attributes and forgets those that it overwrites."""
-        for one in gc.get_objects():
-            if isinstance(one, transport.TCPTransport):
-                with contextlib.suppress(Exception):
-                    one.disconnect()
-        dcomrt.INTERFACE.CONNECTIONS.clear()
-        dcomrt.DCOMConnection.PORTMAPS.clear()
-
 
 @pytest.fixture(params=LEVELS)
 def client(request: pytest.FixtureRequest, on_135: str) -> Iterator[Client]:
     made = Client(on_135, LEVELS[request.param])
     yield made
-    Client.close()
+    close_everything()
 
 
 @pytest.fixture
@@ -76,7 +64,7 @@ def connect(on_135: str) -> Iterator[Callable[..., Client]]:
         return clients[-1]
 
     yield made
-    Client.close()
+    close_everything()
 
 
 def all_of(enumerator: Any) -> list[Any]:
