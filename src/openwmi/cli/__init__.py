@@ -38,7 +38,7 @@ VERBS = {
 }
 ALIASES = {"q": "query", "explain": "describe"}
 PLANNED = (
-    *("doctor"),
+    "doctor",
     *("record", "exporter", "shell", "wmic", "completion", "config"),
 )
 GARBAGE_THRESHOLD = 100_000
