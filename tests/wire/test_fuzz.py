@@ -249,6 +249,37 @@ def test_mutants_raise_nothing_but_the_protocols_own_errors(kind: str) -> None:
     assert accepted > 0
 
 
+def heard(data: bytes, *, serving: bool, watched: bool) -> tuple[str, bytes, int]:
+    """Events, bytes and open calls after a piece came to a connection that is bound, and to the server's twin."""
+    connection: ServerConnection | ClientConnection
+    if serving:
+        connection = server(limits=Limits(call=1 << 12, calls=2))
+        connection.receive(BARE[0][0])
+    else:
+        connection = ClientConnection(SMALL, offer=3)
+        connection.bind([(0, ALPHA), (1, BETA)])
+        connection.receive(BARE[1][0])
+        connection.request(0, 3, b"", object_id=IID)
+        connection.request(1, 4, b"")
+    connection.take()
+    if watched:
+        connection.observer = lambda data, stub, *, outgoing: None
+    happened = repr([connection.receive(data), connection.receive(data)])
+    return happened, connection.take(), len(connection._calls)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("serving", [True, False], ids=["server", "client"])
+def test_the_short_way_says_what_the_long_way_says(serving: bool) -> None:
+    """A connection that somebody watches takes the long way."""
+    pieces = [piece for piece in BARE[0 if serving else 1] if piece[2] in (0, 2)]
+    short = 0
+    for data in (*pieces, *mutants(pieces, 2000, seed=3)):
+        assert heard(data, serving=serving, watched=False) == heard(data, serving=serving, watched=True)
+        short += "Received" in heard(data, serving=serving, watched=False)[0]
+    assert short > 100
+
+
 def test_a_connection_that_sends_garbage_costs_little() -> None:
     dice = random.Random(1)
     tracemalloc.start()

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from openwmi.wire.buffers import Layout, Reader, Writer
+from openwmi.wire.buffers import Layout, Reader, Writer, octets_of
 from openwmi.wire.rpc.constants import OBJECT, WHOLE, PduType
-from openwmi.wire.rpc.frame import Frame, fixed, write_frame, write_header
+from openwmi.wire.rpc.frame import LITTLE_ENDIAN, Frame, fixed, write_frame, write_header
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 _REQUEST: Final = Layout("IHH")
 _RESPONSE: Final = Layout("IHBB")
 _FAULT: Final = Layout("IHBBII")
+# Common header and body at once: calls are most of what is written.
+_REQUEST_WHOLE: Final = Layout("BBBBIHHIIHH")
+_RESPONSE_WHOLE: Final = Layout("BBBBIHHIIHBB")
+
+_REQUEST_TYPE: Final = int(PduType.REQUEST)
+_RESPONSE_TYPE: Final = int(PduType.RESPONSE)
 
 REQUEST_CLAUSE: Final = "[C706] 12.6.4.9"
 RESPONSE_CLAUSE: Final = "[C706] 12.6.4.10"
@@ -51,11 +57,27 @@ class Request(NamedTuple):
 
     def head(self, flags: int, length: int, auth_length: int, call_id: int, hint: int) -> bytes:
         """The bytes before the stub. hint: bytes of stub from here to the end of the call."""
-        rest = _REQUEST.pack(hint, self.context_id, self.opnum)
-        if self.object is None:
-            return write_header(PduType.REQUEST, flags, length, auth_length, call_id) + rest
-        head = write_header(PduType.REQUEST, flags | OBJECT, length, auth_length, call_id)
-        return head + rest + self.object.bytes_le
+        return request_head(
+            flags, length, call_id, hint, self.context_id, self.opnum, self.object, signed=auth_length
+        )
+
+
+def request_head(
+    flags: int,
+    length: int,
+    call_id: int,
+    hint: int,
+    context_id: int,
+    opnum: int,
+    target: UUID | None,
+    *,
+    signed: int = 0,
+) -> bytes:
+    """The bytes before the stub of a request. signed: bytes of its token."""
+    bits = flags if target is None else flags | OBJECT
+    numbers = LITTLE_ENDIAN, length, signed, call_id, hint, context_id, opnum
+    head = _REQUEST_WHOLE.pack(5, 0, _REQUEST_TYPE, bits, *numbers)
+    return head if target is None else head + octets_of(target)
 
 
 class Response(NamedTuple):
@@ -76,8 +98,17 @@ class Response(NamedTuple):
         return RESPONSE_HEAD
 
     def head(self, flags: int, length: int, auth_length: int, call_id: int, hint: int) -> bytes:
-        head = write_header(PduType.RESPONSE, flags, length, auth_length, call_id)
-        return head + _RESPONSE.pack(hint, self.context_id, self.cancels, 0)
+        return response_head(
+            flags, length, call_id, hint, self.context_id, cancels=self.cancels, signed=auth_length
+        )
+
+
+def response_head(
+    flags: int, length: int, call_id: int, hint: int, context_id: int, *, cancels: int = 0, signed: int = 0
+) -> bytes:
+    """The bytes before the stub of a response. signed: bytes of its token."""
+    numbers = LITTLE_ENDIAN, length, signed, call_id, hint, context_id, cancels, 0
+    return _RESPONSE_WHOLE.pack(5, 0, _RESPONSE_TYPE, flags, *numbers)
 
 
 @dataclass(frozen=True, slots=True)

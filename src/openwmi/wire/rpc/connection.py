@@ -7,7 +7,7 @@ Nothing here knows a socket or a clock.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from openwmi.wire.errors import LocalProtocolError, PeerMisbehaved, RemoteProtocolError
 from openwmi.wire.rpc import events
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from openwmi.wire.rpc.syntax import SyntaxId
 
 Handler = Callable[[Frame, Any], None]
+_CLOSED: Final = State.CLOSED  # looking a member up in its class takes longer than all else here
 
 
 class Observer(Protocol):
@@ -56,7 +57,7 @@ class Connection:
 
     @property
     def closed(self) -> bool:
-        return self.machine.state is State.CLOSED
+        return self.machine.state is _CLOSED
 
     @property
     def waiting(self) -> int:
@@ -65,8 +66,11 @@ class Connection:
 
     def take(self) -> bytes:
         """All bytes that are to be sent now, once; write them in one piece (wire.md 2.5)."""
-        data = b"".join(self._leaving)
-        self._leaving.clear()
+        leaving = self._leaving
+        if len(leaving) == 1:
+            return leaving.pop()
+        data = b"".join(leaving)
+        leaving.clear()
         return data
 
     def receive(self, data: bytes) -> list[events.Event]:
@@ -79,6 +83,9 @@ class Connection:
                 self._arrived += data
                 self._consume(self._arrived)
             else:
+                alone = self._alone(data)
+                if alone is not None:
+                    return [alone]
                 # Nearly always the piece ends where a PDU ends: then nothing is kept, and nothing copied for it.
                 self._arrived += data[self._consume(data) :]
         except RemoteProtocolError as error:
@@ -86,11 +93,18 @@ class Connection:
         happened, self._events = self._events, []
         return happened
 
+    def _alone(self, data: bytes) -> events.Event | None:
+        """What a piece means that is one whole call or answer in the clear: nearly all of them, without protection.
+
+        In one look at its numbers, and exactly what `_consume` would say; None leaves all else to that.
+        """
+        return None
+
     def _consume(self, data: bytes | bytearray) -> int:
         """Handle the whole PDUs in `data`; how far that was. What was waiting is cut there, once per call."""
         position, end = 0, len(data)
         try:
-            while position < end and self.machine.state is not State.CLOSED:
+            while position < end and self.machine.state is not _CLOSED:
                 length = fragment_length(data, position)
                 if length is None:
                     break
@@ -100,7 +114,8 @@ class Connection:
                     )
                 if end - position < length:
                     break
-                pdu = bytes(memoryview(data)[position : position + length])
+                whole = length == end and data is not self._arrived
+                pdu = bytes(data if whole else memoryview(data)[position : position + length])
                 position += length
                 self._dispatch(pdu)
         finally:
@@ -135,9 +150,6 @@ class Connection:
 
     def _send(self, kind: PduType, data: bytes, stub: bytes | None = None) -> None:
         self.machine.sends(kind)
-        self._leave(data, stub)
-
-    def _leave(self, data: bytes, stub: bytes | None = None) -> None:
         self._leaving.append(data)
         if self.observer is not None:
             self.observer(data, stub, outgoing=True)
@@ -171,9 +183,9 @@ class Connection:
     ) -> None:
         """A stub in as many fragments as it needs, each within what the peer takes, each protected by itself."""
         signer = security if security is not None and security.signs else None
+        total = len(stub)
         room = self.max_transmit - pdu.head_size
         room = room // 8 * 8 if signer is None else (room - signer.overhead()) // 16 * 16
-        total = len(stub)
         for start in range(0, total, room) if total else (0,):
             chunk = stub if total <= room else stub[start : start + room]
             bits = flags | (FIRST if start == 0 else 0) | (LAST if start + room >= total else 0)

@@ -25,7 +25,7 @@ HEADER_SIZE: Final = 16
 TRAILER_SIZE: Final = 8
 _HEADER: Final = Layout("BBBBIHHI")
 _TRAILER: Final = Layout("BBBBI")
-_LITTLE_ENDIAN: Final = 0x10
+LITTLE_ENDIAN: Final = 0x10
 _CLAUSE: Final = "[C706] 12.6.3.1"
 _TYPES: Final = {int(kind): kind for kind in PduType}
 
@@ -79,7 +79,7 @@ def fragment_length(data: bytes | bytearray, position: int) -> int | None:
     major, minor, _, _, representation, length, _, _ = _HEADER.unpack_from(data, position)
     if major != 5 or minor > 1:
         raise PeerIncompatible(f"RPC version {major}.{minor}", _CLAUSE)
-    if representation & 0xFFFF != _LITTLE_ENDIAN:
+    if representation & 0xFFFF != LITTLE_ENDIAN:
         raise PeerIncompatible(f"data representation 0x{representation:08X}", "[C706] 14.1")
     if length < HEADER_SIZE:
         raise PeerMisbehaved(f"a fragment of {length} bytes", _CLAUSE)
@@ -114,7 +114,7 @@ def parse_frame(data: bytes) -> Frame:
 def write_header(kind: PduType, flags: int, length: int, auth_length: int, call_id: int) -> bytes:
     if length > 0xFFFF or auth_length > 0xFFFF:
         raise LocalProtocolError(f"a fragment of {length} bytes", _CLAUSE)
-    return _HEADER.pack(5, 0, kind, flags, _LITTLE_ENDIAN, length, auth_length, call_id & 0xFFFFFFFF)
+    return _HEADER.pack(5, 0, kind, flags, LITTLE_ENDIAN, length, auth_length, call_id & 0xFFFFFFFF)
 
 
 def write_frame(kind: PduType, flags: int, call_id: int, body: Writer, verifier: Verifier | None) -> bytes:

@@ -37,24 +37,29 @@ _CALLS_OUT: Final = (_P.REQUEST, _P.CANCEL, _P.ORPHANED)
 _CALLS_BACK: Final = (_P.RESPONSE, _P.FAULT)
 
 
+def _table(**rows: Mapping[PduType, State]) -> Mapping[State, Mapping[PduType, State]]:
+    """A row for every state; where none is given, nothing may travel."""
+    return {state: rows.get(state.name, {}) for state in State}
+
+
 def _rows(state: State, *kinds: PduType) -> dict[PduType, State]:
     return dict.fromkeys(kinds, state)
 
 
 # From the client's point of view: what it sends, what it receives. The server's table is the mirror image.
-_CLIENT_SENDS: Final[Mapping[State, Mapping[PduType, State]]] = {
-    State.IDLE: {_P.BIND: State.BINDING},
-    State.BOUND: {_P.ALTER_CONTEXT: State.ALTERING, **_rows(State.BOUND, _P.AUTH3, *_CALLS_OUT)},
-    State.ALTERING: _rows(State.ALTERING, _P.AUTH3, *_CALLS_OUT),
-}
-_CLIENT_RECEIVES: Final[Mapping[State, Mapping[PduType, State]]] = {
-    State.BINDING: {_P.BIND_ACK: State.BOUND, _P.BIND_NAK: State.CLOSED, _P.FAULT: State.CLOSED},
-    State.BOUND: _rows(State.BOUND, _P.SHUTDOWN, *_CALLS_BACK),
-    State.ALTERING: {
+_CLIENT_SENDS: Final = _table(
+    IDLE={_P.BIND: State.BINDING},
+    BOUND={_P.ALTER_CONTEXT: State.ALTERING, **_rows(State.BOUND, _P.AUTH3, *_CALLS_OUT)},
+    ALTERING=_rows(State.ALTERING, _P.AUTH3, *_CALLS_OUT),
+)
+_CLIENT_RECEIVES: Final = _table(
+    BINDING={_P.BIND_ACK: State.BOUND, _P.BIND_NAK: State.CLOSED, _P.FAULT: State.CLOSED},
+    BOUND=_rows(State.BOUND, _P.SHUTDOWN, *_CALLS_BACK),
+    ALTERING={
         _P.ALTER_CONTEXT_RESPONSE: State.BOUND,
         **_rows(State.ALTERING, _P.SHUTDOWN, *_CALLS_BACK),
     },
-}
+)
 _SENT: Final = {Role.CLIENT: _CLIENT_SENDS, Role.SERVER: _CLIENT_RECEIVES}
 _RECEIVED: Final = {Role.CLIENT: _CLIENT_RECEIVES, Role.SERVER: _CLIENT_SENDS}
 
@@ -62,22 +67,24 @@ _RECEIVED: Final = {Role.CLIENT: _CLIENT_RECEIVES, Role.SERVER: _CLIENT_SENDS}
 class Machine:
     """The state of one association."""
 
-    __slots__ = ("role", "state")
+    __slots__ = ("_received", "_sent", "role", "state")
 
     def __init__(self, role: Role) -> None:
         self.role = role
         self.state = State.IDLE
+        self._sent = _SENT[role]
+        self._received = _RECEIVED[role]
 
     def sends(self, kind: PduType) -> None:
         """We are about to send a PDU of this kind."""
-        after = _SENT[self.role].get(self.state, {}).get(kind)
+        after = self._sent[self.state].get(kind)
         if after is None:
             raise LocalProtocolError(f"no {kind.name} may be sent while {self.state.name}", "[C706] 11")
         self.state = after
 
     def receives(self, kind: PduType) -> None:
         """A PDU of this kind has come."""
-        after = _RECEIVED[self.role].get(self.state, {}).get(kind)
+        after = self._received[self.state].get(kind)
         if after is None:
             raise PeerMisbehaved(f"a {kind.name} came while {self.state.name}", "[C706] 11")
         self.state = after

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from openwmi.wire.buffers import Layout, guid_of
 from openwmi.wire.errors import (
     ACCESS_DENIED,
     INVALID_PRESENTATION_CONTEXT,
@@ -14,7 +15,16 @@ from openwmi.wire.errors import (
 )
 from openwmi.wire.rpc import events
 from openwmi.wire.rpc.binding import Answer, Auth3, Bind, BindAck, BindNak, Element
-from openwmi.wire.rpc.calls import Bare, Fault, Request, Response
+from openwmi.wire.rpc.calls import (
+    OBJECT_SIZE,
+    REQUEST_HEAD,
+    RESPONSE_HEAD,
+    Bare,
+    Fault,
+    Request,
+    Response,
+    response_head,
+)
 from openwmi.wire.rpc.connection import Connection
 from openwmi.wire.rpc.constants import (
     ABSTRACT_SYNTAX_NOT_SUPPORTED,
@@ -47,11 +57,24 @@ if TYPE_CHECKING:
     from openwmi.wire.rpc.frame import Frame, Verifier
     from openwmi.wire.rpc.security import Security, SecurityContext
 
+# Members by names of their own: looking them up in their classes would take a fifth of the time of a call.
+_BOUND: Final = State.BOUND
+_UNPROTECTED: Final = AuthLevel.NONE
+_RESPONSE: Final = PduType.RESPONSE
+_event: Final = tuple.__new__  # half the time that a NamedTuple's own takes
+# How requests begin that are whole and without flags that say more, and where their stubs are.
+_PLAIN_REQUESTS: Final = {
+    b"\5\0\0\x03\x10\0\0\0": REQUEST_HEAD,
+    b"\5\0\0\x83\x10\0\0\0": REQUEST_HEAD + OBJECT_SIZE,
+}
+_NUMBERS: Final = Layout("HHIIHH")  # from the length on: token, call, hint, context, opnum
+# A request that waits for its answer: its presentation context, and what protects it.
+_Due: TypeAlias = "tuple[int, Security | None]"
 _FEATURES = FEATURE_SECURITY_MULTIPLEXING | FEATURE_KEEP_ON_ORPHAN
 
 
 class _Call:
-    """A request, from its first fragment to its answer."""
+    """A request, from its first fragment to its last."""
 
     __slots__ = ("assembly", "pdu", "refusal", "security")
 
@@ -91,7 +114,7 @@ class ServerConnection(Connection):
         self._groups = AssociationGroups() if groups is None else groups
         self._address = address
         self._multiplex = multiplex
-        self._calls: dict[int, _Call] = {}
+        self._calls: dict[int, _Due] = {}
         self._partial: tuple[int, _Call] | None = None
         self._handlers = {
             PduType.BIND: self._bind,
@@ -116,14 +139,19 @@ class ServerConnection(Connection):
         call = self._calls.pop(call_id, None)
         if call is None or self.closed:
             return
-        pdu = Response(call.pdu.context_id)
-        self._send_call(PduType.RESPONSE, pdu, call_id, stub, call.security)
+        context_id, security = call
+        size = RESPONSE_HEAD + len(stub)
+        if security is None and size <= self.max_transmit:
+            head = response_head(WHOLE, size, call_id, len(stub), context_id)
+            self._send(_RESPONSE, head + stub, stub)
+        else:
+            self._send_call(_RESPONSE, Response(context_id), call_id, stub, security)
 
     def fault(self, call_id: int, status: int, *, executed: bool = True) -> None:
         """Answer a call with a fault. executed: False promises that nothing ran."""
         call = self._calls.pop(call_id, None)
         if call is not None and not self.closed:
-            self._send_fault(call_id, call.pdu.context_id, status, executed=executed)
+            self._send_fault(call_id, call[0], status, executed=executed)
 
     def shutdown(self) -> None:
         """Ask the client to close the connection when its calls are done."""
@@ -140,7 +168,11 @@ class ServerConnection(Connection):
 
     def _before(self, frame: Frame) -> None:
         if frame.kind is PduType.BIND and self.machine.state is not State.IDLE:
-            self._leave(BindNak(NakReason.NOT_SPECIFIED).encode(frame.call_id))
+            # The state machine knows no answer to this; it closes at the bind itself.
+            refusal = BindNak(NakReason.NOT_SPECIFIED).encode(frame.call_id)
+            self._leaving.append(refusal)
+            if self.observer is not None:
+                self.observer(refusal, None, outgoing=True)
 
     def _bind(self, frame: Frame, pdu: Bind) -> None:
         size = min(pdu.max_transmit, pdu.max_receive, self.limits.fragment)
@@ -269,6 +301,23 @@ class ServerConnection(Connection):
 
     # Calls
 
+    def _alone(self, data: bytes) -> events.Event | None:
+        start = _PLAIN_REQUESTS.get(data[:8])
+        if start is None or start > len(data) or self.securities or self._partial is not None:
+            return None
+        if self.machine.state is not _BOUND or self.observer is not None:
+            return None
+        length, signed, call_id, _, context_id, opnum = _NUMBERS.unpack_from(data, 8)
+        interface, calls, limits = self.presentations.get(context_id), self._calls, self.limits
+        if interface is None or signed or call_id in calls or len(calls) >= limits.calls:
+            return None
+        if length != len(data) or length > self.max_receive or length > limits.call:
+            return None
+        calls[call_id] = (context_id, None)
+        target = guid_of(data[REQUEST_HEAD:start]) if start > REQUEST_HEAD else None
+        call = (call_id, context_id, interface, opnum, target, data[start:], _UNPROTECTED, None, False)
+        return _event(events.RequestReceived, call)
+
     def _request(self, frame: Frame, pdu: Request) -> None:
         call_id = frame.call_id
         if frame.flags & FIRST:
@@ -327,7 +376,7 @@ class ServerConnection(Connection):
             self._send_fault(call_id, call.pdu.context_id, call.refusal, executed=False)
             return
         if not maybe:
-            self._calls[call_id] = call
+            self._calls[call_id] = (call.pdu.context_id, security)
         level = AuthLevel.NONE if security is None else security.level
         identity: Any = None if security is None else security.context.identity
         pdu = call.pdu
