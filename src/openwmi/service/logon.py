@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from openwmi.contract import flags as f
 from openwmi.contract.caller import (
     RPC_C_AUTHN_LEVEL_CONNECT,
+    RPC_C_AUTHN_LEVEL_PKT_INTEGRITY,
     RPC_C_AUTHN_LEVEL_PKT_PRIVACY,
     RPC_C_IMP_LEVEL_IMPERSONATE,
 )
@@ -44,8 +45,8 @@ def logged_on(caller: Caller, space: Namespace, operation: str) -> Caller:
     access = space.namespaces.access
     caller = caller._replace(granted=access.granted(caller, space.path))
     check_connection(caller, space, operation)
-    if caller.remote and caller.auth_level < access.least_level(space.path):
-        raise _denied(f"{space.path} is not open to connections without packet integrity", space, operation)
+    if caller.remote and caller.auth_level < RPC_C_AUTHN_LEVEL_PKT_INTEGRITY:
+        raise _denied("connections without packet integrity are not taken", space, operation)
     check_right(caller, space, f.WBEM_ENABLE, operation)
     return caller
 
@@ -63,14 +64,18 @@ def required(operation: AnyOperation, right: int) -> int:
 
 
 def check_connection(caller: Caller, space: Namespace, operation: str) -> None:
-    """What every call needs, whatever its rights: levels (A10, A11, A12)."""
+    """What every call needs, whatever its rights: levels (A10, A11, A12).
+
+    Of a remote caller this is the level of the log-on. Clients log on at the level that the server hints at, and raise
+    it then (impacket does): whether a namespace requires encryption is tested for each call, by who knows its level
+    (Connection.least_level).
+    """
     if caller.impersonation < RPC_C_IMP_LEVEL_IMPERSONATE:
         raise _denied("the caller's impersonation level does not allow acting for it", space, operation)
     if caller.auth_level < RPC_C_AUTHN_LEVEL_CONNECT:
         raise _denied("the caller has not been authenticated", space, operation)
-    if caller.auth_level < RPC_C_AUTHN_LEVEL_PKT_PRIVACY and space.namespaces.access.requires_encryption(
-        space.path
-    ):
+    weak = not caller.remote and caller.auth_level < RPC_C_AUTHN_LEVEL_PKT_PRIVACY
+    if weak and space.namespaces.access.requires_encryption(space.path):
         raise _denied(f"{space.path} requires packet privacy (RequiresEncryption)", space, operation)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from openwmi.remote.inbound import Incoming, interface
+from openwmi.remote.server.protected import protected
 from openwmi.wire.wmi import enumerators as w
 from openwmi.wire.wmi import guids
 from openwmi.wire.wmi.login import Result
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from openwmi.faces.views import Enumerator
+    from openwmi.remote.inbound import Incoming
     from openwmi.remote.server.server import Server
     from openwmi.remote.server.services import ServicesObject
 
@@ -47,11 +48,11 @@ class Position:
 class EnumeratorObject:
     """IEnumWbemClassObject, and the way to its smarter form."""
 
-    __slots__ = ("_position", "_server", "_services")
+    __slots__ = ("_position", "_server", "services")
 
     def __init__(self, server: Server, services: ServicesObject, position: Position) -> None:
         self._server = server
-        self._services = services
+        self.services = services
         self._position = position
         position.hold()
 
@@ -79,19 +80,19 @@ class EnumeratorObject:
         callbacks = self._server.callbacks
         view = self._position.view
         return Result(
-            await callbacks.start_next(view, self._services.services, asked.sink, incoming, asked.count)
+            await callbacks.start_next(view, self.services.services, asked.sink, incoming, asked.count)
         )
 
     async def _clone(self, incoming: Incoming, asked: w.Nothing) -> w.EnumeratorAnswer:
         position = Position(self._server, await self._position.view.clone())
-        twin = EnumeratorObject(self._server, self._services, position)
+        twin = EnumeratorObject(self._server, self.services, position)
         return w.EnumeratorAnswer(twin.given(incoming))
 
     async def _skip(self, incoming: Incoming, asked: w.Next) -> Result:
         return Result(await self._position.view.skip(asked.timeout, asked.count))
 
     def _smart(self, incoming: Incoming, asked: w.Nothing) -> w.EnumeratorAnswer:
-        made = SmartEnumerator(self._server, self._position)
+        made = SmartEnumerator(self._server, self.services, self._position)
         try:
             reference = self._server.exporter.answer(made, guids.IWbemWCOSmartEnum.uuid, incoming)
         except BaseException:
@@ -100,24 +101,25 @@ class EnumeratorObject:
         return w.EnumeratorAnswer(reference)
 
     interfaces: ClassVar = {
-        guids.IEnumWbemClassObject.uuid: interface(
+        guids.IEnumWbemClassObject.uuid: protected(
             (w.RESET, _reset),
             (w.NEXT, _next),
             (w.NEXT_ASYNC, _next_async),
             (w.CLONE, _clone),
             (w.SKIP, _skip),
         ),
-        guids.IWbemFetchSmartEnum.uuid: interface((w.GET_SMART_ENUM, _smart)),
+        guids.IWbemFetchSmartEnum.uuid: protected((w.GET_SMART_ENUM, _smart)),
     }
 
 
 class SmartEnumerator:
     """IWbemWCOSmartEnum: packets in which a class travels once for each of the client's proxies."""
 
-    __slots__ = ("_encoders", "_position", "_server")
+    __slots__ = ("_encoders", "_position", "_server", "services")
 
-    def __init__(self, server: Server, position: Position) -> None:
+    def __init__(self, server: Server, services: ServicesObject, position: Position) -> None:
         self._server = server
+        self.services = services
         self._position = position
         self._encoders: OrderedDict[UUID, ArrayEncoder] = OrderedDict()
         position.hold()
@@ -142,7 +144,7 @@ class SmartEnumerator:
         self._encoders.move_to_end(proxy)
         return found
 
-    interfaces: ClassVar = {guids.IWbemWCOSmartEnum.uuid: interface((w.SMART_NEXT, _next))}
+    interfaces: ClassVar = {guids.IWbemWCOSmartEnum.uuid: protected((w.SMART_NEXT, _next))}
 
 
 def _status(status: int, count: int, asked: int) -> int:

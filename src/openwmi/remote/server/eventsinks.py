@@ -6,23 +6,26 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from openwmi.model.errors import error
 from openwmi.model.status import WBEM_E_INVALID_PARAMETER
-from openwmi.remote.inbound import Incoming, interface
+from openwmi.remote.server.protected import protected
 from openwmi.wire.wmi import guids
 from openwmi.wire.wmi import results as w
 from openwmi.wire.wmi.login import Result
 from openwmi.wire.wmi.types import object_in
 
 if TYPE_CHECKING:
+    from openwmi.remote.inbound import Incoming
     from openwmi.remote.server.server import Server
+    from openwmi.remote.server.services import ServicesObject
 
 
 class EventSinkObject:
     """Takes events of one namespace from one caller."""
 
-    __slots__ = ("_server", "_sink")
+    __slots__ = ("_server", "_sink", "services")
 
-    def __init__(self, server: Server, sink: Any) -> None:
+    def __init__(self, server: Server, services: ServicesObject, sink: Any) -> None:
         self._server = server
+        self.services = services
         self._sink = sink
 
     def released(self) -> None:
@@ -43,7 +46,7 @@ class EventSinkObject:
         return Result(0)
 
     interfaces: ClassVar = {
-        guids.IWbemObjectSink.uuid: interface((w.INDICATE, _indicate), (w.SET_STATUS, _set_status))
+        guids.IWbemObjectSink.uuid: protected((w.INDICATE, _indicate), (w.SET_STATUS, _set_status))
     }
 
 

@@ -135,6 +135,10 @@ class LogOns:
 
         return Acceptor(accounts, self._names, self._random(8), filetime=self._filetime())
 
+    def valid(self, identity: Identity) -> bool:
+        """Whether who has once proven to be somebody still is: accounts may have been removed or changed since."""
+        return self._authority.valid(identity)
+
     def proving(
         self, principal: Principal
     ) -> Callable[[str], SecurityContext] | Callable[[str], Awaitable[SecurityContext]]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from openwmi.remote.inbound import Incoming, interface
+from openwmi.remote.server.protected import protected
 from openwmi.wire.wmi import guids
 from openwmi.wire.wmi import results as w
 from openwmi.wire.wmi.types import reference_to
 
 if TYPE_CHECKING:
     from openwmi.faces.views import CallResult
+    from openwmi.remote.inbound import Incoming
     from openwmi.remote.server.server import Server
     from openwmi.remote.server.services import ServicesObject
 
@@ -18,11 +19,11 @@ if TYPE_CHECKING:
 class CallResultObject:
     """The outcome of one operation, now or later."""
 
-    __slots__ = ("_server", "_services", "_view")
+    __slots__ = ("_server", "_view", "services")
 
     def __init__(self, server: Server, services: ServicesObject, view: CallResult) -> None:
         self._server = server
-        self._services = services
+        self.services = services
         self._view = view
 
     def released(self) -> None:
@@ -42,14 +43,14 @@ class CallResultObject:
 
     async def _opened(self, incoming: Incoming, asked: w.Timeout) -> w.ResultObject:
         status, services = await self._view.services(asked.timeout)
-        return w.ResultObject(None if services is None else self._services.given(services, incoming), status)
+        return w.ResultObject(None if services is None else self.services.given(services, incoming), status)
 
     async def _status(self, incoming: Incoming, asked: w.Timeout) -> w.CallStatus:
         status, final = await self._view.call_status(asked.timeout)
         return w.CallStatus(final or 0, status)
 
     interfaces: ClassVar = {
-        guids.IWbemCallResult.uuid: interface(
+        guids.IWbemCallResult.uuid: protected(
             (w.GET_RESULT_OBJECT, _object),
             (w.GET_RESULT_STRING, _string),
             (w.GET_RESULT_SERVICES, _opened),

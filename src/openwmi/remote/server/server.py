@@ -8,6 +8,8 @@ import os
 import time
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from openwmi.model.errors import error
+from openwmi.model.status import WBEM_E_ACCESS_DENIED
 from openwmi.remote.inbound import Addresses, Exporter, Listener
 from openwmi.remote.server.activation import ACTIVATORS
 from openwmi.remote.server.limits import ServerLimits
@@ -116,6 +118,8 @@ class Server:
         """A connection to a namespace for who has proven to be somebody."""
         assert isinstance(principal, Principal)  # nobody else gets past the exporter's level
         identity = principal.identity
+        if not self.logons.valid(identity):
+            raise error(WBEM_E_ACCESS_DENIED, f"the account {identity.name} is gone, or has changed")
         return await self._log_on(identity, namespace, address=address, auth_level=auth_level, locale=locale)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:

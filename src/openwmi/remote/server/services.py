@@ -56,7 +56,7 @@ class ServicesObject:
         if incoming.level < least:
             raise error(
                 WBEM_E_ACCESS_DENIED,
-                f"namespace {self.services.namespace} takes calls at level {least} and above",
+                f"namespace {self.services.namespace} requires packet privacy (RequiresEncryption)",
                 namespace=self.services.namespace,
             )
 
@@ -176,7 +176,7 @@ class ServicesObject:
         if inputs.flags:
             raise _invalid(f"QueryObjectSink does not take flags {inputs.flags}", "lFlags")
         found = await self.services.event_sink()
-        reference = EventSinkObject(self._server, found).given(incoming)
+        reference = EventSinkObject(self._server, self, found).given(incoming)
         return w.EVENT_SINK.response.members.holds(sink=reference, result=0)
 
     interfaces: ClassVar[dict[Any, Interface]] = {}
