@@ -127,8 +127,8 @@ def _system() -> Catalogue:
 
 
 @functools.cache
-def _own() -> tuple[ClassDeclaration, ...]:
-    return tuple(mof.class_declarations((HERE / "prerequisites.mof").read_text()))
+def _ours(name: str) -> tuple[ClassDeclaration, ...]:
+    return tuple(mof.class_declarations((HERE / name).read_text()))
 
 
 @functools.cache
@@ -152,10 +152,11 @@ def dmtf() -> tuple[Catalogue, tuple[WbemError, ...]]:
 
 
 def prepared(needs: list[str]) -> Catalogue:
-    """A catalogue with the system classes and what a file needs: "@dmtf", "@own" or files of the corpus, in order."""
+    """A catalogue with the system classes and what a file needs: "@dmtf", "@own", "@newer" or files of the corpus, in
+    order."""
     found = Catalogue(dmtf()[0] if "@dmtf" in needs else _system())
-    if "@own" in needs:
-        for declaration in _own():
+    for name, file in (("@own", "prerequisites.mof"), ("@newer", "newer.mof")):
+        for declaration in _ours(file) if name in needs else ():
             found.put(declaration)
     for path in needs:
         if not path.startswith("@"):
