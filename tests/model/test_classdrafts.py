@@ -30,7 +30,7 @@ from openwmi.model.status import (
     WBEM_E_CANNOT_BE_KEY,
     WBEM_E_ILLEGAL_OPERATION,
     WBEM_E_INCOMPLETE_CLASS,
-    WBEM_E_INVALID_CIM_TYPE,
+    WBEM_E_INVALID_PROPERTY_TYPE,
     WBEM_E_INVALID_FLAVOR,
     WBEM_E_INVALID_PARAMETER,
     WBEM_E_INVALID_QUALIFIER,
@@ -134,9 +134,9 @@ def test_putting_properties() -> None:
     refused(WBEM_E_TYPE_MISMATCH, one.put, "Size", "x")
     refused(WBEM_E_TYPE_MISMATCH, one.put, "Size", 5, CimType.SINT32)
     refused(WBEM_E_TYPE_MISMATCH, one.put, "Name", None, CimType.UINT8)
-    refused(WBEM_E_INVALID_CIM_TYPE, one.put, "Other", None)
-    refused(WBEM_E_INVALID_CIM_TYPE, one.put, "Other", [])
-    refused(WBEM_E_INVALID_CIM_TYPE, one.put, "Other", None, 0xFFF)
+    refused(WBEM_E_INVALID_PROPERTY_TYPE, one.put, "Other", None)
+    refused(WBEM_E_INVALID_PROPERTY_TYPE, one.put, "Other", [])
+    refused(WBEM_E_INVALID_PROPERTY_TYPE, one.put, "Other", None, 0xFFF)
     refused(WBEM_E_INVALID_PARAMETER, one.put, "_other", 1)
     one.put("Other", None, CimType.OBJECT, reference="Parent")
     assert one.freeze().properties["other"].qualifiers.value("cimtype") == "object:Parent"

@@ -35,7 +35,7 @@ from openwmi.model.qualifierdrafts import QualifierDraft
 from openwmi.model.qualifiers import EMPTY, PROPAGATED, SYSTEM, QualifierSet
 from openwmi.model.status import (
     WBEM_E_INCOMPLETE_CLASS,
-    WBEM_E_INVALID_CIM_TYPE,
+    WBEM_E_INVALID_PROPERTY_TYPE,
     WBEM_E_INVALID_PARAMETER,
     WBEM_E_INVALID_QUALIFIER,
     WBEM_E_PROPAGATED_METHOD,
@@ -351,7 +351,7 @@ def _type_of(name: str, value: Any, code: int) -> int:
     if code:
         if code & ~ARRAY not in NAMES:
             raise error(
-                WBEM_E_INVALID_CIM_TYPE, f"{name}: {type_name(code)} is not a CIM type", parameter=name
+                WBEM_E_INVALID_PROPERTY_TYPE, f"{name}: {type_name(code)} is not a CIM type", parameter=name
             )
         return code
     sample, array = (value[0], ARRAY) if isinstance(value, (list, tuple)) and value else (value, 0)
@@ -365,7 +365,7 @@ def _type_of(name: str, value: Any, code: int) -> int:
             return found | array
     if isinstance(sample, (Instance, Class)):
         return CimType.OBJECT | array
-    raise error(WBEM_E_INVALID_CIM_TYPE, f"{name}: a new property needs a type", parameter=name)
+    raise error(WBEM_E_INVALID_PROPERTY_TYPE, f"{name}: a new property needs a type", parameter=name)
 
 
 def _reference_of(one: Property, text: Any) -> str | None:

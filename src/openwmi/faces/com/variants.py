@@ -141,6 +141,8 @@ def from_variant(value: object, code: int, *, name: str = "", reference: str | N
     if isinstance(value, VARIANT):
         vt, value = value.vt, value.value
         _check_vt(vt, code, name)
+        if vt & ~c.VT_ARRAY == c.VT_BOOL:
+            value = _truths(value)
     if isinstance(value, (bytes, bytearray)):
         value = list(value)
     if code & ARRAY:
@@ -166,6 +168,13 @@ def _check_vt(vt: int, code: int, name: str) -> None:
     )
     if refused:
         raise _mismatch(f"a VARIANT of type 0x{vt:X}", f"{name} ({type_name(code)})")
+
+
+def _truths(value: object) -> object:
+    """What a VARIANT_BOOL says: VARIANT_TRUE is -1, and every number but 0 counts as true."""
+    if isinstance(value, (list, tuple)):
+        return [_truths(element) for element in value]
+    return bool(value) if isinstance(value, int) else value
 
 
 def _unfolded(element: object, code: int) -> object:
