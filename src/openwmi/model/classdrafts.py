@@ -35,8 +35,8 @@ from openwmi.model.qualifierdrafts import QualifierDraft
 from openwmi.model.qualifiers import EMPTY, PROPAGATED, SYSTEM, QualifierSet
 from openwmi.model.status import (
     WBEM_E_INCOMPLETE_CLASS,
-    WBEM_E_INVALID_PROPERTY_TYPE,
     WBEM_E_INVALID_PARAMETER,
+    WBEM_E_INVALID_PROPERTY_TYPE,
     WBEM_E_INVALID_QUALIFIER,
     WBEM_E_PROPAGATED_METHOD,
     WBEM_E_PROPAGATED_PROPERTY,

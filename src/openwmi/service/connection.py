@@ -92,6 +92,7 @@ class Connection:
     def _accepted(
         self, operation: AnyOperation, sink: Sink, flags: int, context: Context | None
     ) -> RunningCall:
+        self._space.namespaces.refresh()
         self._check_namespace()
         row = described(operation)
         if sink is None:
@@ -108,7 +109,6 @@ class Connection:
         refused_at_once(operation)
         if row.delivers != "events":  # these have a quota of their own (H5)
             self._service.check_room(self.caller)
-        self._space.namespaces.refresh()
         return self._started(operation, sink, flags, context)
 
     def _started(

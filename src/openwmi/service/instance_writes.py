@@ -10,6 +10,7 @@ from openwmi.contract import flags as f
 from openwmi.model.cimtypes import CimType
 from openwmi.model.errors import WbemError, error
 from openwmi.model.instances import Instance
+from openwmi.model.paths import parse_path
 from openwmi.model.qualifiers import EMPTY
 from openwmi.model.status import (
     WBEM_E_ALREADY_EXISTS,
@@ -25,6 +26,7 @@ from openwmi.model.status import (
     WBEM_E_NOT_FOUND,
     WBEM_E_PROVIDER_NOT_CAPABLE,
     WBEM_E_READ_ONLY,
+    WBEM_E_TYPE_MISMATCH,
 )
 from openwmi.model.values import coerce
 from openwmi.service.faults import provider_fault
@@ -61,6 +63,7 @@ def put_instance(execution: Execution, given: object) -> str:
         raise error(WBEM_E_INVALID_OPERATION, f"class {class_.name} has no instances", parameter=class_.name)
     _check_right(execution, class_)
     instance = _fitted(class_, given)
+    check_references(space, class_, instance)
     if class_.is_dynamic:
         return _put_dynamic(execution, class_, instance)
     if class_.name.lower() == NAMESPACE:
@@ -83,6 +86,31 @@ def _check_right(execution: Execution, class_: Class) -> None:
     execution.require(right, f"write instances of {class_.name}")
     if name in _READ_ONLY:
         raise error(WBEM_E_READ_ONLY, f"{class_.name} is read-only", parameter=class_.name)
+
+
+def check_references(space: Namespace, class_: Class, instance: Instance) -> None:
+    """A reference to a class of this namespace is of the declared class or one below (A-047); whether what it leads to
+    is there does not matter, nor is text refused that is no path."""
+    for one, value in zip(class_.properties.values(), instance.values_, strict=True):
+        if one.type != CimType.REFERENCE or one.reference is None or not isinstance(value, str):
+            continue
+        target = _class_of_reference(space, value)
+        if target is not None and not target.inherits_from(one.reference):
+            raise error(
+                WBEM_E_TYPE_MISMATCH,
+                f"{class_.name}.{one.name} refers to {one.reference}, not to {target.name}",
+                parameter=one.name,
+            )
+
+
+def _class_of_reference(space: Namespace, text: str) -> Class | None:
+    try:
+        path = parse_path(text)
+    except WbemError:
+        return None
+    if path.class_name is None or (path.namespace or space.path).lower() != space.path.lower():
+        return None
+    return space.schema.find_class(path.class_name)
 
 
 def _fitted(class_: Class, given: Instance) -> Instance:
@@ -290,28 +318,34 @@ def _providers(execution: Execution, class_: Class, role: str) -> Iterator[tuple
     """The providers along the inheritance line that play a role, base class first (B67, A-260)."""
     schema = execution.space.schema
     for name in (*reversed(class_.derivation), class_.name):
-        above = schema.class_named(name)
-        if above.is_dynamic and not above.is_abstract:
-            hosted = execution.writer(above)
-            if (function := hosted.role(role)) is not None:
-                yield above, function, hosted.name
+        yield from _own_provider(execution, schema.class_named(name), role)
 
 
-def _each(execution: Execution, class_: Class, role: str, *arguments: Any) -> None:
-    found = list(_providers(execution, class_, role))
-    if not found:
-        raise error(
-            WBEM_E_PROVIDER_NOT_CAPABLE,
-            f"the provider of {class_.name} does not support {'PutInstance' if role == 'put' else 'DeleteInstance'}",
-            parameter=class_.name,
-        )
-    for above, function, name in found:
-        try:
-            answer = function(execution.request(above, above.layout.names), *arguments)
-            if hasattr(answer, "__await__"):
-                _waited(answer)
-        except Exception as failure:  # noqa: BLE001 - a provider may raise anything
-            raise provider_fault(failure, name, above.name) from None
+def _own_provider(execution: Execution, class_: Class, role: str) -> Iterator[tuple[Class, Any, str]]:
+    """The provider of a class itself, if it plays the role."""
+    if class_.is_dynamic and not class_.is_abstract:
+        hosted = execution.writer(class_)
+        if (function := hosted.role(role)) is not None:
+            yield class_, function, hosted.name
+
+
+def _incapable(class_: Class, operation: str) -> WbemError:
+    return error(
+        WBEM_E_PROVIDER_NOT_CAPABLE,
+        f"the provider of {class_.name} does not support {operation}",
+        parameter=class_.name,
+    )
+
+
+def _told(execution: Execution, provider: tuple[Class, Any, str], *arguments: Any) -> None:
+    """Call one provider's write, with the class that it serves."""
+    class_, function, name = provider
+    try:
+        answer = function(execution.request(class_, class_.layout.names), *arguments)
+        if hasattr(answer, "__await__"):
+            _waited(answer)
+    except Exception as failure:  # noqa: BLE001 - a provider may raise anything
+        raise provider_fault(failure, name, class_.name) from None
 
 
 def _waited(answer: Any) -> None:
@@ -325,14 +359,41 @@ def _waited(answer: Any) -> None:
 
 
 def _put_dynamic(execution: Execution, class_: Class, instance: Instance) -> str:
+    """Every provider of the line must take it: the first that does not ends the put (A-260)."""
     _check_nulls(class_, instance)
-    _each(execution, class_, "put", instance, execution.flags)
+    found = list(_providers(execution, class_, "put"))
+    if not found:
+        raise _incapable(class_, "PutInstance")
+    for provider in found:
+        _told(execution, provider, instance, execution.flags)
     return instance.relpath_ or class_.name
 
 
 def _delete_dynamic(execution: Execution, class_: Class, keys: dict[str, Any], text: str) -> None:
+    """Every provider of the line is told; what the topmost one says counts (B73, A-264). Where all classes down to this
+    one are abstract, those below are told, and one that succeeds is enough."""
     try:
-        _each(execution, class_, "delete", keys)
+        line = list(_providers(execution, class_, "delete"))
+        failures = [_refusal(execution, provider, keys) for provider in line]
+        if class_.is_abstract and not line:
+            below = [one for one in execution.space.schema.subclasses(class_.name) if not one.is_abstract]
+            told = [provider for one in below for provider in _own_provider(execution, one, "delete")]
+            failures = [_refusal(execution, provider, keys) for provider in told]
+            failures.sort(key=lambda failure: failure is not None)  # a success goes first
+        if not failures:
+            raise _incapable(class_, "DeleteInstance")
+        if failures[0] is not None:
+            raise failures[0]
     except WbemError as reason:
         reason.path = reason.path or text
         raise
+
+
+def _refusal(
+    execution: Execution, provider: tuple[Class, Any, str], keys: dict[str, Any]
+) -> WbemError | None:
+    try:
+        _told(execution, provider, keys)
+    except WbemError as reason:
+        return reason
+    return None

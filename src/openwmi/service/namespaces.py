@@ -138,6 +138,8 @@ class Namespaces:
         "_providers",
         "_sources",
         "_spaces",
+        "_standard",
+        "_stored",
         "_system",
         "identification",
         "repository",
@@ -163,9 +165,9 @@ class Namespaces:
         self._sources = sources
         self._system = system
         self._spaces: dict[str, Namespace] = {}
+        self._stored: set[str] = set()  # those that are there because the store has them
         self._loaded = False
-        for path in standard:
-            self.add(path)
+        self._standard = {self.add(path).path.lower() for path in standard}
         repository.listen(self._on_change)
         self._access: Access | None = None
 
@@ -183,8 +185,18 @@ class Namespaces:
         self.repository.refresh()
         if not self._loaded and self.repository.existing is not None:
             self._loaded = True
-            for path in self.repository.namespaces():
-                self.add(path)
+            self._take(self.repository.namespaces())
+
+    def _take(self, stored: list[str]) -> None:
+        """Have the namespaces of the store, and none that it had before a restore took them away (A14)."""
+        for path in stored:
+            self.add(path)
+        known = {path.lower() for path in stored}
+        for gone in self._stored - known - self._standard:
+            space = self._spaces.get(gone)
+            if space is not None and not space.provided.superclasses():
+                self._remove(gone)
+        self._stored = known
 
     def find(self, path: str) -> Namespace | None:
         """The namespace of that path in any case and with either slash, or None."""
@@ -248,7 +260,7 @@ class Namespaces:
 
     def _on_change(self, change: Change) -> None:
         if change.kind == "namespace+":
-            self.add(change.namespace)
+            self._stored.add(self.add(change.namespace).path.lower())
         elif change.kind == "namespace-":
             self._remove(change.namespace)
         elif change.kind == "gap":

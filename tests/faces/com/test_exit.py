@@ -47,6 +47,7 @@ print(time.monotonic())
 
 
 @pytest.mark.slow
+@pytest.mark.req("calls:A15")
 @pytest.mark.parametrize("hang", [False, True])
 def test_exit_without_cancelling(program: Make, hang: bool) -> None:
     done = program(PROGRAM.replace("HANG", str(hang)))
