@@ -8,6 +8,8 @@ import threading
 from typing import TYPE_CHECKING, Final
 
 from openwmi.contract.caller import RPC_C_IMP_LEVEL_IMPERSONATE, Caller, unix_group_sid, unix_sid
+from openwmi.model.errors import error
+from openwmi.model.status import WBEM_E_NOT_SUPPORTED
 from openwmi.repository.prebuilt import PrebuiltSchema
 from openwmi.repository.shared import SharedRepository
 from openwmi.service.hosting import Providers
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from openwmi.service.limits import HostQuotas
     from openwmi.service.mocked import Undriven
     from openwmi.service.oneshot import OneShot
+    from openwmi.service.registered.decoupled import Decoupled
     from openwmi.service.schema import ClassSource
     from openwmi.service.settings import Settings
 
@@ -97,6 +100,7 @@ class Host:
             quotas=self._quotas,
             announced=_announced,
             idle=self._idle_seconds,
+            folder=None if store == MEMORY else os.path.dirname(store),
         )
         self.repository = SharedRepository(store)
         self.namespaces = Namespaces(
@@ -293,6 +297,24 @@ def announce(module: str) -> None:
     """Let registrations in the repository name classes of a module, or of the modules of a package (F-01). Without
     this, an entry point or OPENWMI_PROVIDER_MODULES no code is imported on the word of a registration."""
     _announced.add(module)
+
+
+def decoupled(namespace: str, name: str, provider: object, *, repository: str | None = None) -> Decoupled:
+    """Serve a decoupled provider (F-08) from this program, for every service of the store: until it is closed, or the
+    program ends.
+
+    name: that of a __Win32Provider of the namespace whose HostingModel is "Decoupled:Com". provider: an object with the
+    methods of the contract, called on threads of this program. PROVIDER_ALREADY_REGISTERED while it is served already.
+    """
+    store = store_file(repository)
+    if store == MEMORY:
+        raise error(WBEM_E_NOT_SUPPORTED, "a store in memory is known to its own program alone")
+    from openwmi.portal import Portal
+    from openwmi.service.registered.decoupled import Decoupled
+    from openwmi.service.registered.meeting import Claim
+
+    claim = Claim(os.path.dirname(store), normalised(namespace), name)
+    return Decoupled(provider, claim, Portal("openwmi-decoupled"))
 
 
 def store_file(repository: str | None) -> str:

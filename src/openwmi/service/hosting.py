@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 # The roles that another method of the contract plays.
-_METHODS = {"query": "instances"}
+_METHODS = {"query": "instances", "search": "instances"}
 
 
 def is_registration(change: Change) -> bool:
@@ -85,10 +85,12 @@ class Providers:
     raising(namespace): the names of the service's own that raise events there.
     announced: packages and modules that registrations may name (registered.code). now(): seconds, monotonic.
     quotas(): what host processes may use. idle(name): seconds that an unused object of a registered provider is kept
-    at least, by the name of the singleton that says so (B-41); later(seconds, function): a timer.
+    at least, by the name of the singleton that says so (B-41); later(seconds, function): a timer. folder: of the store,
+    where decoupled providers are met (F-08); None without one.
     """
 
     __slots__ = (
+        "_folder",
         "_hosted",
         "_hosts",
         "_idle",
@@ -116,7 +118,9 @@ class Providers:
         now: Callable[[], float] = time.monotonic,
         idle: Callable[[str], float] = lambda name: 300.0,
         later: Callable[[float, Callable[[], None]], Timer] = _later,
+        folder: str | None = None,
     ) -> None:
+        self._folder = folder
         self._load = load
         self._raising = raising
         self._hosted: dict[str, HostedProvider] = {}
@@ -160,7 +164,7 @@ class Providers:
                 from openwmi.service.limits import default_quotas
                 from openwmi.service.registered.hostprocess import HostProcesses
 
-                self._hosts = HostProcesses(self._quotas or default_quotas)
+                self._hosts = HostProcesses(self._quotas or default_quotas, self._folder)
             return self._hosts
 
     def shut_down(self) -> None:
@@ -227,7 +231,7 @@ class Providers:
         """The object behind a registration, or its stand-in for one in a host process."""
         from openwmi.service.registered import code
 
-        if not registration.ours:
+        if not (registration.ours or registration.decoupled):
             code.check_announced(registration.module, registration.class_name, self.announced)
         if registration.host is not None:
             from openwmi.service.registered.hostcall import HostedObject

@@ -269,7 +269,7 @@ def looked_up(hosted: HostedProvider, request: Request, keys: dict[str, object])
     Keys compare without regard to case (A-175, D-55), which a look-up may not know: one that misses text with letters
     is followed by a search.
     """
-    instance, instances = hosted.role("instance"), hosted.role("instances")
+    instance, instances = hosted.role("instance"), hosted.role("search")
     if instance is not None:
         answer = instance(request, keys)
         if hasattr(answer, "__await__"):

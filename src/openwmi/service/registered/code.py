@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from openwmi.model.errors import error
 from openwmi.model.status import WBEM_E_INITIALIZATION_FAILURE, WBEM_E_PROVIDER_LOAD_FAILURE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from openwmi.contract.provider import Initialization
 
@@ -62,10 +63,23 @@ def load(module: str, class_name: str) -> type:
 
 def initialized(class_: type, initialization: Initialization) -> Any:
     """A new object of a provider class, told where it is; whatever it raises is INITIALIZATION_FAILURE (F-02, F-06)."""
-    try:
+    with _initializing(initialization):
         made = class_()
-        if (initialize := getattr(made, "initialize", None)) is not None:
+    return told(made, initialization)
+
+
+def told(provider: Any, initialization: Initialization) -> Any:
+    """A provider object, told where it is; whatever it raises is INITIALIZATION_FAILURE."""
+    with _initializing(initialization):
+        if (initialize := getattr(provider, "initialize", None)) is not None:
             initialize(initialization)
+    return provider
+
+
+@contextmanager
+def _initializing(initialization: Initialization) -> Iterator[None]:
+    try:
+        yield
     except Exception as failure:
         what = f"{type(failure).__name__}: {failure}"
         raise error(
@@ -73,4 +87,3 @@ def initialized(class_: type, initialization: Initialization) -> Any:
             f"provider {initialization.name} could not be initialized: {what:.500}",
             parameter=initialization.name,
         ) from failure
-    return made

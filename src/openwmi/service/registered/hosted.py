@@ -42,7 +42,7 @@ STACK_BYTES: Final = 1 << 20
 class _Answer:
     """One call: reads its feed, sends what it gives. Implements feed.Reader."""
 
-    def __init__(self, host: _Host, call: int, credit: int) -> None:
+    def __init__(self, host: Serving, call: int, credit: int) -> None:
         self._host = host
         self._call = call
         self._credit = credit
@@ -60,7 +60,7 @@ class _Answer:
             self._send(rows)
         except (fr.FrameError, TypeError, ValueError) as failure:
             self._host.stop(self._call)
-            self._host.end(self._call, error_content(failure))
+            self._host.fail(self._call, failure)
 
     def _send(self, rows: list[Any]) -> None:
         packed_rows = [_packed_row(row) for row in rows]
@@ -75,7 +75,10 @@ class _Answer:
             self._host.send(message)
 
     def on_end(self, fault: BaseException | None, status: int) -> None:
-        self._host.end(self._call, None if fault is None else error_content(fault))
+        if fault is None:
+            self._host.end(self._call, None)
+        else:
+            self._host.fail(self._call, fault)
 
 
 def _packed_row(row: Any) -> Any:
@@ -89,17 +92,15 @@ def _tupled(value: Any) -> Any:
 
 
 def error_content(failure: BaseException) -> list[Any]:
-    """A failure as it travels; running out of memory ends the process instead (H12)."""
-    if isinstance(failure, MemoryError):
-        os._exit(OUT_OF_MEMORY)
+    """A failure as it travels."""
     if isinstance(failure, WbemError):
         return [failure.code, failure.message]
     text = str(failure)[:2000]
     return [0, type(failure).__name__ + (f": {text}" if text else "")]
 
 
-class _Host:
-    """The objects, classes and calls of this process; everything on its loop."""
+class Serving:
+    """The objects, classes and calls that one service has here; everything on the loop."""
 
     def __init__(
         self, connection: socket.socket, loop: asyncio.AbstractEventLoop, threads: int, *, acting: bool
@@ -119,6 +120,8 @@ class _Host:
     # Bytes
 
     def send(self, message: bytes) -> None:
+        if self._connection.fileno() < 0:  # it has been left
+            return
         idle = not self._out
         self._out += message
         if idle:
@@ -130,7 +133,8 @@ class _Host:
         except BlockingIOError:
             sent = 0
         except OSError:
-            os._exit(PARENT_GONE)
+            self.gone()
+            return
         del self._out[:sent]
         if self._out:
             self._loop.add_writer(self._connection.fileno(), self._on_writable)
@@ -145,12 +149,34 @@ class _Host:
         except OSError:
             data = b""
         if not data:
-            os._exit(PARENT_GONE)
-        for kind, call, payload in self._frames.received(data):
-            try:
-                self._on_frame(kind, call, fr.content_of(payload))
-            except Exception as failure:  # noqa: BLE001 - it ends this call alone
-                self.end(call, error_content(failure))
+            self.gone()
+            return
+        try:
+            for kind, call, payload in self._frames.received(data):
+                self._taken(kind, call, payload)
+        except fr.FrameError:
+            self.gone()
+
+    def _taken(self, kind: bytes, call: int, payload: bytes) -> None:
+        try:
+            self._on_frame(kind, call, fr.content_of(payload))
+        except Exception as failure:  # noqa: BLE001 - it ends this call alone
+            self.end(call, self._content_of(failure))
+
+    def gone(self) -> None:
+        """The service is gone; this process is only there for it."""
+        os._exit(PARENT_GONE)
+
+    def leave(self) -> None:
+        """Listen to the service no longer, and stop what it has asked for."""
+        if self._connection.fileno() < 0:
+            return
+        self._loop.remove_reader(self._connection.fileno())
+        self._loop.remove_writer(self._connection.fileno())
+        for call in list(self._answers):
+            self.stop(call)
+        self._connection.close()
+        self._out.clear()
 
     # Frames
 
@@ -170,9 +196,7 @@ class _Host:
                 call, lambda: self._load(number, module, class_name, Initialization(*initialization)), None, 1
             )
         elif kind == fr.UNLOAD:
-            close = getattr(self._objects.pop(content, None), "close", None)
-            if close is not None:
-                self._threads.submit(lambda: _quietly(close))
+            self._released(self._objects.pop(content, None))
 
     def _on_class(self, key: str, namespace: str, server: str, line: list[Any]) -> None:
         made: Class | None = None
@@ -185,8 +209,22 @@ class _Host:
         return next((one for one in self._classes.values() if one.name.lower() == name.lower()), None)
 
     def _load(self, number: int, module: str, class_name: str, initialization: Initialization) -> list[Any]:
-        self._objects[number] = code.initialized(code.load(module, class_name), initialization)
+        self._objects[number] = self._loaded(module, class_name, initialization)
         return []
+
+    def _loaded(self, module: str, class_name: str, initialization: Initialization) -> Any:
+        return code.initialized(code.load(module, class_name), initialization)
+
+    def _released(self, provider: Any) -> None:
+        close = getattr(provider, "close", None)
+        if close is not None:
+            self._threads.submit(lambda: _quietly(close))
+
+    def _content_of(self, failure: BaseException) -> list[Any]:
+        """A failure as it travels; running out of memory ends the process instead (H12)."""
+        if isinstance(failure, MemoryError):
+            os._exit(OUT_OF_MEMORY)
+        return error_content(failure)
 
     def _on_call(self, call: int, content: list[Any]) -> None:
         number, method, key, columns, conditions, caller, context, arguments, reports, credit = content
@@ -234,6 +272,9 @@ class _Host:
         answer = self._answers.pop(call, None)
         if answer is not None and answer.feed is not None:
             answer.feed.stop()
+
+    def fail(self, call: int, failure: BaseException) -> None:
+        self.end(call, self._content_of(failure))
 
     def end(self, call: int, content: list[Any] | None) -> None:
         self._answers.pop(call, None)
@@ -382,5 +423,5 @@ def main(account: str, parent: int, threads: int, handles: int, memory: int, gro
         _limit(handles, memory, threads)
         _become(account)
     _die_with(parent, libc)  # last, since a change of user undoes it
-    _Host(connection, loop, threads, acting=acting)
+    Serving(connection, loop, threads, acting=acting)
     loop.run_forever()

@@ -26,6 +26,7 @@ from openwmi.model.status import (
     WBEM_E_SHUTTING_DOWN,
 )
 from openwmi.service.registered import frames as fr
+from openwmi.service.registered.registration import DECOUPLED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,7 +102,12 @@ class Channel:
 
 
 class HostProcess:
-    """One host process. Calls are begun on any thread; bytes move on the watching one."""
+    """One host process. Calls are begun on any thread; bytes move on the watching one.
+
+    counted: towards the number of processes that there may be.
+    """
+
+    counted = True
 
     def __init__(self, name: HostName, quotas: HostQuotas, watch: HostProcesses) -> None:
         self.name = name
@@ -180,12 +186,15 @@ class HostProcess:
             self._channels.clear()
         for channel in channels:
             channel.fail(failure)
+        self._kill()
+        self._watch.wake()
+
+    def _kill(self) -> None:
         if self.pid is not None:
             try:
                 os.killpg(self.pid, signal.SIGKILL)
             except (ProcessLookupError, PermissionError):
                 pass
-        self._watch.wake()
 
     # The watching thread
 
@@ -315,10 +324,14 @@ class HostProcess:
 
 
 class HostProcesses:
-    """All host processes of a service, and the thread that watches them."""
+    """All host processes of a service, and the thread that watches them.
 
-    def __init__(self, quotas: Callable[[], HostQuotas]) -> None:
+    folder: of the store, where the programs of decoupled providers are met; None without one.
+    """
+
+    def __init__(self, quotas: Callable[[], HostQuotas], folder: str | None = None) -> None:
         self._quotas = quotas
+        self._folder = folder
         self._hosts: dict[HostName, HostProcess] = {}
         self._all: list[HostProcess] = []
         self._lock = threading.Lock()
@@ -340,11 +353,11 @@ class HostProcesses:
             found = self._hosts.get(name)
             if found is not None and found.alive:
                 return found
-            if len(self.running) >= quotas.processes:
+            if sum(one.counted for one in self.running) >= quotas.processes:
                 raise error(
                     WBEM_E_QUOTA_VIOLATION, f"{quotas.processes} host processes are running, the limit"
                 )
-            found = self._hosts[name] = HostProcess(name, quotas, self)
+            found = self._hosts[name] = self._made(name, quotas)
             self._all.append(found)
             if self._thread is None:
                 bell = socket.socketpair()
@@ -355,6 +368,13 @@ class HostProcesses:
                 self._thread.start()
             self.wake()
             return found
+
+    def _made(self, name: HostName, quotas: HostQuotas) -> HostProcess:
+        if name.account != DECOUPLED:
+            return HostProcess(name, quotas, self)
+        from openwmi.service.registered.visited import VisitedProgram
+
+        return VisitedProgram(name, quotas, self, self._folder)
 
     def release(self, host: HostProcess) -> None:
         """One object fewer; a process without any ends."""

@@ -6,8 +6,8 @@ import threading
 from typing import TYPE_CHECKING, Any, Final
 
 from openwmi.contract.provider import Initialization
-from openwmi.model.errors import error
-from openwmi.model.status import WBEM_E_ACCESS_DENIED, WBEM_E_PROVIDER_NOT_CAPABLE
+from openwmi.model.errors import WbemError, error
+from openwmi.model.status import WBEM_E_ACCESS_DENIED, WBEM_E_PROVIDER_NOT_CAPABLE, WBEM_E_PROVIDER_NOT_FOUND
 from openwmi.service.hosting import HostedProvider
 from openwmi.service.registered.patience import Patience
 from openwmi.threads import Threads
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     Key = tuple[str | None, str | None]
 
 # The methods that play the roles of a registration.
-_METHODS: Final = {"query": "instances"}
+_METHODS: Final = {"query": "instances", "search": "instances"}
+# The role that a registration must declare for one that has no flag of its own.
+_DECLARED: Final = {"search": "instances"}
 
 
 class _Object:
@@ -91,9 +93,11 @@ class RegisteredProvider(HostedProvider):
 
     def role(self, name: str) -> Callable[..., Any] | None:
         """The function that plays a role; None when no registration declares it (F-20)."""
-        if name not in self.registration.roles:
+        if _DECLARED.get(name, name) not in self.registration.roles:
             return None
         method = _METHODS.get(name, name)
+        if self.registration.decoupled and name in ("instances", "query"):
+            return lambda request, *arguments: self._rows_if_running(request, arguments)
         return lambda request, *arguments: self._called(method, request, arguments)
 
     @property
@@ -102,6 +106,15 @@ class RegisteredProvider(HostedProvider):
         return len(self._objects)
 
     # Calls
+
+    def _rows_if_running(self, request: Request, arguments: tuple[Any, ...]) -> Any:
+        """An enumeration; while the program of a decoupled provider does not run, there is nothing (F-08)."""
+        try:
+            return self._called("instances", request, arguments)
+        except WbemError as reason:
+            if reason.code == WBEM_E_PROVIDER_NOT_FOUND:
+                return ()
+            raise
 
     def _called(self, method: str, request: Request, arguments: tuple[Any, ...]) -> Any:
         registration = self.registration

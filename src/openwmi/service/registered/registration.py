@@ -12,7 +12,6 @@ from openwmi.model.status import (
     WBEM_E_INVALID_PROVIDER_REGISTRATION,
     WBEM_E_PROVIDER_DISABLED,
     WBEM_E_PROVIDER_LOAD_FAILURE,
-    WBEM_E_PROVIDER_NOT_FOUND,
 )
 from openwmi.service.stored import ident_of, root_of
 
@@ -42,6 +41,8 @@ _HOSTS: Final[dict[str, str | None]] = {
     "networkservicehost": "NetworkService",
     "localservicehost": "LocalService",
 }
+# The account of the programs of decoupled providers, which are nobody's host processes.
+DECOUPLED: Final = "Decoupled"
 # What a registration's flag lets the service call.
 _OBJECT_ROLES: Final = (
     ("SupportsGet", "instance"),
@@ -103,6 +104,11 @@ class Registration(NamedTuple):
         return _PROPERTIES_KEPT if self.roles and self.roles <= only else _OBJECTS_KEPT
 
     @property
+    def decoupled(self) -> bool:
+        """Whether a program of its own serves it (F-08)."""
+        return self.host is not None and self.host.account == DECOUPLED
+
+    @property
     def code(self) -> str:
         return f"{self.module}:{self.class_name}"
 
@@ -146,9 +152,10 @@ def read_registration(space: Namespace, name: str) -> Registration | None:
         return None
     if provider.raw_("Enabled") is False:
         raise error(WBEM_E_PROVIDER_DISABLED, f"provider {name} is disabled", parameter=name)
-    module, class_name = _code(provider, name)
     roles, selects = _roles(registrations, name)
-    host = _host(provider.raw_("HostingModel"), name)
+    host = _host(provider.raw_("HostingModel"), name, space.path)
+    decoupled = host is not None and host.account == DECOUPLED
+    module, class_name = ("", "") if decoupled else _code(provider, name)
     if host is not None and not roles.isdisjoint(role for _, role in _PROPERTY_ROLES):
         raise _malformed(name, "a property provider runs in the service's own process (F-26)")
     return Registration(
@@ -261,13 +268,14 @@ def consumer_provider(space: Namespace, class_: Class) -> str | None:
     )
 
 
-def _host(model: Any, name: str) -> HostName | None:
+def _host(model: Any, name: str, namespace: str) -> HostName | None:
     """The host process that a HostingModel asks for; NULL means NetworkServiceHostOrSelfHost (F-03)."""
     head, _, group = (model or "NetworkServiceHostOrSelfHost").partition(":")
     if head.lower() == "decoupled":
-        if group.partition(":")[0].lower() != "com":
+        how, _, folding = group.lower().partition(":")
+        if how != "com" or folding not in ("", "foldidentity(true)", "foldidentity(false)"):
             raise _malformed(name, f"HostingModel {model!r:.60} is not supported")
-        raise error(WBEM_E_PROVIDER_NOT_FOUND, f"decoupled provider {name} is not running", parameter=name)
+        return HostName(DECOUPLED, f"{namespace}|{name}".lower())
     if head.lower() not in _HOSTS:
         raise _malformed(name, f"there is no HostingModel {model!r:.60}")
     account = _HOSTS[head.lower()]
