@@ -80,8 +80,11 @@ class Served:
         limits: ServerLimits | None = None,
         principals: tuple[str, ...] = (),
         names: tuple[str, ...] = ("myhost", "myhost.example.org"),
+        **options: Any,
     ) -> None:
+        """options: further ones of Server."""
         self.names = names
+        self.options = options
         self.host = host.local(host.MEMORY)
         self.accounts = Accounts(str(folder), names=("myhost",))
         self.accounts.add("ada", nt_hash(PASSWORD), admin=True, principals=principals)
@@ -101,7 +104,7 @@ class Served:
         await compile_mof(MOF, await self.services())
 
     async def _made(self, limits: ServerLimits | None) -> Server:
-        return Server(self.host.log_on, self.accounts, self.names, limits=limits)
+        return Server(self.host.log_on, self.accounts, self.names, limits=limits, **self.options)
 
     async def services(self, namespace: str = NAMESPACE) -> Services:
         """The embedded service of the same host."""
