@@ -32,14 +32,16 @@ _AUTH: Final = ("auth", "protection", "size", "context")
 def lines(record: Record) -> Iterator[str]:
     """The lines of a record."""
     headline = _headline(record)
+    depth = 0
     if headline:
+        depth = 1
         yield headline
     for key, value in record.items():
         if key not in _SAID and key not in _AUTH:
-            yield from _member(key, value, 1)
+            yield from _member(key, value, depth)
     token = record.get("auth", {}).get("token")
     if token is not None:
-        yield from _member("handshake", token, 1)
+        yield from _member("handshake", token, depth)
 
 
 def _headline(record: Record) -> str:
