@@ -146,7 +146,7 @@ def test_a_principal_belongs_to_one_account(accounts: Accounts) -> None:
         accounts.add("bob", BOB, principals=("alice@EXAMPLE.ORG",))
     found = accounts.of_principal("alice@EXAMPLE.ORG")
     assert found is not None
-    assert found.name == "alice"
+    assert found.account.name == "alice"
     assert accounts.of_principal("alice@example.org") is None
     assert accounts.of_principal("alice@OTHER.ORG") is None
 
@@ -156,7 +156,7 @@ def test_our_own_names_as_domain_lead_to_our_own_accounts(accounts: Accounts, do
     accounts.add("alice", ALICE)
     found = accounts.find(domain, "ALICE")
     assert found is not None
-    assert found.name == "alice"
+    assert found.account.name == "alice"
 
 
 def test_a_foreign_domain_leads_to_its_own_accounts_only(accounts: Accounts) -> None:
@@ -165,10 +165,10 @@ def test_a_foreign_domain_leads_to_its_own_accounts_only(accounts: Accounts) -> 
     assert accounts.find("OTHER", "alice") is None
     found = accounts.find("corp", "Alice")
     assert found is not None
-    assert found.hashed == BOB
+    assert found.account.hashed == BOB
     by_upn = accounts.find("", "alice@corp")
     assert by_upn is not None
-    assert by_upn.hashed == BOB
+    assert by_upn.account.hashed == BOB
 
 
 def test_what_another_process_changes_is_seen_at_the_next_attempt(accounts: Accounts) -> None:
@@ -355,3 +355,31 @@ def test_the_keytab_is_the_one_beside_the_accounts(accounts: Accounts) -> None:
     keytab = os.path.join(os.path.dirname(accounts.path), "krb5.keytab")
     Path(keytab).write_bytes(b"\5\2")
     assert accounts.keytab == keytab
+
+
+def test_a_look_up_reads_the_file_once_and_costs_the_same_among_many(
+    accounts: Accounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither how many accounts there are nor which of them it is shows in the steps that it takes."""
+    for number in range(50):
+        accounts.add(f"user{number}", ALICE)
+    accounts.find("", "user0")
+
+    def steps(user: str) -> int:
+        count = 0
+
+        def trace(frame: object, event: str, argument: object) -> object:
+            nonlocal count
+            count += 1
+            return trace
+
+        before = sys.gettrace()
+        sys.settrace(trace)  # type: ignore[arg-type]
+        try:
+            accounts.attempt("10.0.0.1").lookup("", user)
+        finally:
+            sys.settrace(before)
+        return count
+
+    assert steps("user0") == steps("user49")
+    assert abs(steps("user0") - steps("nobody")) <= 3

@@ -85,6 +85,7 @@ def test_the_owner_reads_and_does_everything_in_the_services_own_process(vault: 
     assert processes(vault) == before
 
 
+@pytest.mark.req("calls:I5", "calls:A18", "G-66")
 def test_an_unmapped_account_gets_null_nothing_and_a_refusal(vault: Running, tmp_path: Path) -> None:
     alice = log_on(vault, None)
     secret = only(vault, ops.ExecQuery(SECRET), alice)
@@ -113,6 +114,7 @@ def test_one_that_guards_nothing_runs_where_it_is(vault: Running) -> None:
 
 
 @as_root
+@pytest.mark.req("calls:A18", "G-66")
 def test_a_mapped_account_reads_and_does_as_its_own_user(vault: Running, reachable: Path) -> None:
     nobody = pwd.getpwnam("nobody")
     alice = log_on(vault, "nobody")
@@ -250,6 +252,7 @@ def create(running: Running, services: Connection, command: str, **more: Any) ->
     return only(running, ops.ExecMethod("Win32_Process", "Create", params), services)
 
 
+@pytest.mark.req("G-26", "calls:I5")
 def test_an_unmapped_account_neither_starts_nor_ends_a_process(
     running: Running, sleeper: subprocess.Popen[bytes], tmp_path: Path
 ) -> None:
@@ -264,6 +267,7 @@ def test_an_unmapped_account_neither_starts_nor_ends_a_process(
     assert not (tmp_path / "made").exists()
 
 
+@pytest.mark.req("G-25", "G-66")
 def test_an_unmapped_account_reads_no_guarded_column(
     running: Running, sleeper: subprocess.Popen[bytes]
 ) -> None:
@@ -286,6 +290,7 @@ def test_an_unmapped_account_reads_no_guarded_column(
 
 
 @as_root
+@pytest.mark.req("G-26", "calls:A18")
 def test_a_mapped_account_starts_processes_as_its_user_and_ends_those_alone(
     running: Running, sleeper: subprocess.Popen[bytes]
 ) -> None:

@@ -12,7 +12,7 @@ from openwmi.contract import flags as f
 from openwmi.contract import operations as ops
 from openwmi.model.classes import derive
 from openwmi.model.errors import WbemError
-from openwmi.model.status import WBEM_E_ACCESS_DENIED
+from openwmi.model.status import WBEM_E_ACCESS_DENIED, WBEM_E_QUOTA_VIOLATION, WBEM_E_SERVER_TOO_BUSY
 from openwmi.mof import class_declarations
 from openwmi.service.connection import Connection
 
@@ -215,3 +215,53 @@ def test_a_refusal_names_the_right_that_is_missing(filled: Running) -> None:
     assert sink.outcome is not None
     assert sink.outcome.error is not None
     assert "partial-write" in str(sink.outcome.error["Description"])
+
+
+# Limits of all and of one (calls.md H2)
+
+
+class Endless:
+    """Instances that never end: its calls run until they are cancelled."""
+
+    name = "EndlessProvider"
+
+    def instances(self, request: Any) -> Iterator[tuple[Any, ...]]:
+        import time
+
+        while not request.cancelled:
+            time.sleep(0.001)
+        yield from ()
+
+
+@pytest.mark.req("calls:H2", "calls:A15")
+def test_calls_past_the_limits_are_refused_and_hurt_nobody(prepared: Running) -> None:
+    host = prepared.host
+    space = host.namespaces.named(NAMESPACE)
+    host.providers.register(Endless())
+    (declaration,) = class_declarations(
+        '[dynamic, provider("EndlessProvider")] class Rights_Endless { [key] uint32 N; };'
+    )
+    space.provided.add(declaration)
+    space.schema.forget(declaration.name)
+    alice, bob = (
+        prepared.connect(NAMESPACE, caller=host.caller._replace(sid=f"S-1-5-21-1-2-3-{number}"))
+        for number in (1001, 1002)
+    )
+    settings, endless = host.settings, ops.CreateInstanceEnum("Rights_Endless")
+    before = settings.max_calls, settings.max_calls_per_user
+    sinks = [Collector() for _ in range(4)]
+    try:
+        settings.max_calls, settings.max_calls_per_user = prepared.host.service.running + 3, 2
+        prepared.start(endless, sinks[0], services=alice)
+        prepared.start(endless, sinks[1], services=alice)
+        assert prepared.status(ops.GetObject(None), services=alice) == WBEM_E_QUOTA_VIOLATION
+        prepared.start(endless, sinks[2], services=bob)
+        assert prepared.status(ops.GetObject(None), services=bob) == WBEM_E_SERVER_TOO_BUSY
+        prepared.cancel(sinks[0], services=alice)
+        assert sinks[0].finished.wait(10)
+        assert prepared.status(ops.GetObject(None), services=bob) == 0
+    finally:
+        settings.max_calls, settings.max_calls_per_user = before
+        for sink, services in zip(sinks[1:3], (alice, bob), strict=True):
+            prepared.cancel(sink, services=services)
+    assert all(sink.finished.wait(10) for sink in sinks[:3])

@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from openwmi.accounts import file
 from openwmi.accounts.record import Account, checked_name
@@ -40,6 +40,30 @@ EVERYBODY: Final = (
 _SHOWN: Final = 80
 
 
+class Known(NamedTuple):
+    """An account, and who somebody is that has proven to be it."""
+
+    account: Account
+    identity: Identity
+
+
+class Index(NamedTuple):
+    """The accounts by all that they are looked up by, so that a look-up takes as long whoever there is."""
+
+    names: dict[str, Known]
+    sids: dict[str, Known]
+    principals: dict[str, Known]
+
+
+def indexed(accounts: Iterable[Account]) -> Index:
+    index = Index({}, {}, {})
+    for one in accounts:
+        known = Known(one, identity_of(one))
+        index.names[one.key] = index.sids[known.identity.sid] = known
+        index.principals.update(dict.fromkeys(one.principals, known))
+    return index
+
+
 class Accounts:
     """The store in a folder. Usable from any thread; what another process changes is seen at the next attempt.
 
@@ -56,7 +80,7 @@ class Accounts:
         self._throttle = Throttle()
         self._lock = threading.Lock()
         self._seen: file.Signature = None
-        self._content: Content | None = None
+        self._index: Index | None = None
         self._complained: str | None = None
 
     # What a server asks
@@ -70,53 +94,49 @@ class Accounts:
         return Attempt(self, address)
 
     def valid(self, identity: Identity) -> bool:
-        found = self.of_sid(identity.sid)
-        return found is not None and identity_of(found) == identity
+        found = self._refresh().sids.get(identity.sid)
+        return found is not None and found.identity == identity
 
     def reload(self) -> None:
         with self._lock:
             self._seen = None
-            self._content = None
+            self._index = None
         self._refresh()
 
-    def find(self, domain: str, user: str) -> Account | None:
+    def find(self, domain: str, user: str) -> Known | None:
         """The account of these names as a client sends them: of a domain first, then of this machine (wire.md 4.1)."""
-        content = self._refresh()
-        if content is None:
-            return None
+        index = self._refresh()
         if not domain and "@" in user:
             user, _, domain = user.rpartition("@")
-        found = content.named(f"{domain}\\{user}")
-        if found is None and domain.casefold() in self._domains:
-            found = content.named(user)
-        return found
+        # Both, always: what there is must not show in the time that this takes.
+        theirs = index.names.get(f"{domain}\\{user}".casefold())
+        ours = index.names.get(user.casefold())
+        return theirs or (ours if domain.casefold() in self._domains else None)
 
-    def of_principal(self, principal: str) -> Account | None:
+    def of_principal(self, principal: str) -> Known | None:
         """The account that a Kerberos principal was given to; its case counts, as in Kerberos."""
-        content = self._refresh()
-        return (
-            next((one for one in content.accounts if principal in one.principals), None) if content else None
-        )
+        return self._refresh().principals.get(principal)
 
     def of_sid(self, sid: str) -> Account | None:
-        content = self._refresh()
-        return next((one for one in content.accounts if str(one.sid) == sid), None) if content else None
+        found = self._refresh().sids.get(sid)
+        return found.account if found is not None else None
 
-    def _refresh(self) -> Content | None:
+    def _refresh(self) -> Index:
         """The accounts as they are now; nobody while the file cannot be used."""
         try:
             seen = file.signature(self.path)
             with self._lock:
-                if seen != self._seen or (self._content is None and seen is not None):
-                    self._content = file.load(self.path)
+                if seen != self._seen or self._index is None:
+                    content = file.load(self.path)
+                    self._index = indexed(content.accounts if content is not None else ())
                     self._seen = seen
                 self._complained = None
-                return self._content
+                return self._index
         except (WbemError, OSError) as reason:
             if str(reason) != self._complained:
                 self._complained = str(reason)
                 _LOG.error("nobody can log on: %s", reason)
-            return None
+            return indexed(())
 
     # What an administrator does
 
@@ -225,16 +245,16 @@ class Attempt:
         """See contract.logon. What is held back is looked up like all else, so that it takes no less time."""
         accounts = self._accounts
         found = accounts.find(domain, user)
-        self._claimed = found.name if found is not None else f"{domain}\\{user}" if domain else user
+        self._claimed = found.account.name if found is not None else f"{domain}\\{user}" if domain else user
         self._held = accounts._throttle.held(self._claimed, self._address, accounts._clock())
-        if found is None or found.hashed is None or self._held:
+        if found is None or found.account.hashed is None or self._held:
             return None
-        return identity_of(found), found.hashed
+        return found.identity, found.account.hashed
 
     def principal(self, name: str) -> Identity | None:
         found = self._accounts.of_principal(name)
-        self._claimed = name if found is None else found.name
-        return identity_of(found) if found is not None else None
+        self._claimed = name if found is None else found.account.name
+        return found.identity if found is not None else None
 
     def passed(self) -> None:
         self._accounts._throttle.passed(self._claimed, self._address)

@@ -9,6 +9,7 @@ from tests.service.registered.conftest import INSTANCES, SAMPLES, Registered
 
 from openwmi import host
 from openwmi.contract import operations as ops
+from openwmi.contract.caller import Caller
 from openwmi.model import status as s
 
 
@@ -207,13 +208,22 @@ def test_one_object_for_each_user_and_locale(registered: Registered, log: list[A
 
 
 @pytest.mark.req("F-04", "A-323")
-def test_a_security_descriptor_keeps_remote_callers_out(registered: Registered) -> None:
-    name = registered.register(more='SecurityDescriptor = "O:BAG:BAD:(A;;0x1;;;BA)";')
-    assert query_status(registered, name) == 0
-    services = registered.connect("root\\default", caller=host.owner()._replace(remote=True))
-    assert (
-        registered.status(ops.ExecQuery(f"SELECT * FROM {name}"), services=services) == s.WBEM_E_ACCESS_DENIED
+def test_a_security_descriptor_says_which_remote_callers_are_served(registered: Registered) -> None:
+    name = registered.register(
+        more='SecurityDescriptor = "O:BAG:BAD:(D;;CC;;;S-1-5-21-7)(A;;CC;;;BA)(A;;GA;;;SY)";'
     )
+    assert query_status(registered, name) == 0  # the owner
+    query = ops.ExecQuery(f"SELECT * FROM {name}")
+    for groups, code in (
+        ((), s.WBEM_E_ACCESS_DENIED),
+        (("S-1-5-32-544",), 0),
+        (("S-1-5-18",), 0),
+        (("S-1-5-32-544", "S-1-5-21-7"), s.WBEM_E_ACCESS_DENIED),
+    ):
+        who = Caller("S-1-5-21-1-2-3-1001", "alice", groups, remote=True)
+        assert registered.status(query, services=registered.connect("root\\default", caller=who)) == code
+    wrong = registered.register(more='SecurityDescriptor = "everybody";')
+    assert query_status(registered, wrong) == s.WBEM_E_INVALID_PROVIDER_REGISTRATION
 
 
 @pytest.mark.req("F-02", "F-04")

@@ -5,9 +5,13 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
+from openwmi.contract.flags import WBEM_ENABLE
 from openwmi.contract.provider import Initialization
+from openwmi.model import sddl
+from openwmi.model.descriptors import GENERIC_ALL, allowed
 from openwmi.model.errors import WbemError, error
 from openwmi.model.status import WBEM_E_ACCESS_DENIED, WBEM_E_PROVIDER_NOT_CAPABLE, WBEM_E_PROVIDER_NOT_FOUND
+from openwmi.service.access import sids_of
 from openwmi.service.hosting import HostedProvider
 from openwmi.service.registered.patience import Patience
 from openwmi.threads import Threads
@@ -17,12 +21,15 @@ if TYPE_CHECKING:
 
     from openwmi.contract.caller import Caller
     from openwmi.contract.provider import Request
+    from openwmi.model.descriptors import SecurityDescriptor
     from openwmi.service.registered.registration import Registration
 
     # Makes the object behind a registration: in this process, or a stand-in for one in a host process.
     Make = Callable[[Initialization], Any]
     Key = tuple[str | None, str | None]
 
+# What a SecurityDescriptor of a provider gives: use, or everything.
+_ANY_USE: Final = WBEM_ENABLE | GENERIC_ALL
 # The methods that play the roles of a registration.
 _METHODS: Final = {"query": "instances", "search": "instances"}
 # The role that a registration must declare for one that has no flag of its own.
@@ -53,6 +60,7 @@ class RegisteredProvider(HostedProvider):
     """
 
     __slots__ = (
+        "_callers",
         "_keyed",
         "_lock",
         "_make",
@@ -75,6 +83,7 @@ class RegisteredProvider(HostedProvider):
     ) -> None:
         super().__init__(registration, thread_limit)
         self.registration = registration
+        self._callers = sddl.parse(registration.callers) if registration.callers is not None else None
         # With a time limit the work is done on these, and watched from the others.
         worked = Threads(thread_limit, name=f"openwmi-limited-{self.name}")
         # A host process is waited for with the limit as it is (registered.hostcall).
@@ -118,7 +127,7 @@ class RegisteredProvider(HostedProvider):
 
     def _called(self, method: str, request: Request, arguments: tuple[Any, ...]) -> Any:
         registration = self.registration
-        if registration.restricted and request.caller.remote:
+        if self._callers is not None and not _may_call(self._callers, request.caller):
             raise error(
                 WBEM_E_ACCESS_DENIED,
                 f"provider {self.name} serves only whom its SecurityDescriptor names",
@@ -221,6 +230,11 @@ class RegisteredProvider(HostedProvider):
         close = getattr(released.provider, "close", None)
         if close is not None:
             self.threads.submit(lambda: _closed(close))
+
+
+def _may_call(callers: SecurityDescriptor, caller: Caller) -> bool:
+    """Whether a SecurityDescriptor gives a caller something; callers of this machine are its owner (F-04)."""
+    return not caller.remote or allowed(callers, sids_of(caller), _ANY_USE) != 0
 
 
 class _Use:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from openwmi.model import sddl
 from openwmi.model.datetimes import sort_key
 from openwmi.model.errors import WbemError, error
 from openwmi.model.paths import parse_path
+from openwmi.model.sids import InvalidDescriptor
 from openwmi.model.status import (
     WBEM_E_INVALID_PROVIDER_REGISTRATION,
     WBEM_E_PROVIDER_DISABLED,
@@ -76,8 +78,8 @@ class Registration(NamedTuple):
 
     module, class_name: the code. host: None for the service's own process. roles: what the registrations declare
     (F-20); selects: conditions may be passed on (WQL:UnarySelect, F-21). Timeouts in seconds, None without limit.
-    restricted: it names who may call it, which only callers of this machine are known to be allowed. ours: it is no
-    registration of the repository, its code is that of a provider that runs already.
+    callers: SDDL of who may call it, None for everybody. ours: it is no registration of the repository, its code is
+    that of a provider that runs already.
     """
 
     name: str
@@ -92,7 +94,7 @@ class Registration(NamedTuple):
     per_locale: bool
     operation_timeout: float | None
     initialization_timeout: float | None
-    restricted: bool
+    callers: str | None
     ours: bool = False
 
     @property
@@ -132,7 +134,7 @@ def deputy(hosted: HostedProvider, user: UnixUser, namespace: str) -> Registrati
         per_locale=False,
         operation_timeout=None,
         initialization_timeout=DEPUTY_SECONDS,
-        restricted=False,
+        callers=None,
         ours=True,
     )
 
@@ -171,8 +173,20 @@ def read_registration(space: Namespace, name: str) -> Registration | None:
         bool(provider.raw_("PerLocaleInitialization")),
         _seconds(provider, "OperationTimeoutInterval", name),
         _seconds(provider, "InitializationTimeoutInterval", name),
-        bool(provider.raw_("SecurityDescriptor")),
+        _callers(provider, name),
     )
+
+
+def _callers(provider: Instance, name: str) -> str | None:
+    """The SDDL of its SecurityDescriptor, which must be some."""
+    text = provider.raw_("SecurityDescriptor")
+    if not text:
+        return None
+    try:
+        sddl.parse(text)
+    except InvalidDescriptor as reason:
+        raise _malformed(name, f"SecurityDescriptor: {reason}") from None
+    return str(text)
 
 
 def _malformed(name: str, what: str) -> WbemError:
