@@ -215,7 +215,7 @@ def tried(binding: Binding, event: Instance) -> str:
     from openwmi.contract.provider import Delivery
     from openwmi.service.faults import provider_fault
 
-    consumer, caller = binding.consumer, binding.caller
+    consumer, caller = binding.consumer, binding.actor
     assert consumer is not None
     assert caller is not None
     class_ = consumer.instance.class_

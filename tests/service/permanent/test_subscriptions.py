@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import logging
+import os
+import pwd
+import select
+import shutil
+import tempfile
 import threading
 from typing import Any
 
 import pytest
+from tests.service.conftest import Collector
 from tests.service.permanent.conftest import CIMV2, SUBSCRIPTION, Hall, Taker, never
 
 from openwmi.contract import operations as ops
-from openwmi.contract.caller import Caller
+from openwmi.contract.caller import Caller, UnixUser
 from openwmi.model.errors import error
+from openwmi.model.instances import Extras, Instance
+from openwmi.model.qualifiers import Qualifier, QualifierSet
+from openwmi.model.sids import Sid
 from openwmi.model.status import (
     WBEM_E_ACCESS_DENIED,
     WBEM_E_FAILED,
@@ -21,7 +30,9 @@ from openwmi.model.status import (
     WBEM_E_RETRY_LATER,
 )
 from openwmi.service.permanent.channel import DELAYS, MOST_ABANDONED
+from openwmi.service.permanent.checks import creator_of
 
+GONE = "the account that created it is gone, or is no administrator any more"
 ALICE = Caller("S-1-5-21-1-2-3-1000", "alice", remote=True)
 
 
@@ -109,7 +120,7 @@ def test_a_creator_that_is_gone_has_no_subscriptions(hall: Hall) -> None:
     hall.service.find_creator = lambda sid: None
     hall.subscribed()
     hall.ring("lost")
-    assert (hall.taker.texts, hall.reasons) == ([], ["the account that created it is gone"])
+    assert (hall.taker.texts, hall.reasons) == ([], [GONE])
 
 
 @pytest.mark.req("E-53")
@@ -340,8 +351,6 @@ def test_only_administrators_hear_of_failures(hall: Hall) -> None:
     hall.taker.behave = _fail
 
     async def listening() -> Any:
-        from tests.service.conftest import Collector
-
         wmi = await hall.service.connect(SUBSCRIPTION, ALICE)
         sink = Collector()
         await wmi.start(ops.ExecNotificationQuery("SELECT * FROM __SystemEvent"), sink)
@@ -642,18 +651,90 @@ def test_the_lock_decides(hall: Hall) -> None:
     assert hall.taker.texts == [("c", "found")]
 
 
+def _administrators(*found: Caller) -> Any:
+    """Accounts of which these are all that there are."""
+    known = {
+        one.sid: one
+        for one in (Caller(ADMINISTRATORS, "Administrators", (ADMINISTRATORS,), remote=True), *found)
+    }
+    return lambda sid: known.get(str(Sid.decode(sid)))
+
+
+ADMINISTRATORS = "S-1-5-32-544"
+BOSS = Caller("S-1-5-21-1-2-3-1001", "boss", (ADMINISTRATORS,), remote=True)
+OTHER = BOSS._replace(sid="S-1-5-21-1-2-3-1002", name="other")
+
+
+def _all_of(hall: Hall, consumer: Caller, kind: str = "Taker", **values: Any) -> None:
+    """A subscription of administrators: the consumer is that of one of them."""
+    query = {"QueryLanguage": "WQL", "EventNamespace": CIMV2, "Query": "SELECT * FROM Rang"}
+    hall.store("__EventFilter", BOSS, Name="f", **query)
+    hall.store(kind, consumer, Name="c", **values)
+    ends = {"Filter": '__EventFilter.Name="f"', "Consumer": f'{kind}.Name="c"'}
+    hall.store("__FilterToConsumerBinding", BOSS, **ends)
+
+
+@pytest.mark.req("E-71", "E-53", "B-43")
+def test_things_are_done_for_the_administrator_who_wrote_them_down(hall: Hall) -> None:
+    hall.service.find_creator = _administrators(BOSS, OTHER)
+    _all_of(hall, OTHER)
+    hall.ring("x")
+    ((request, consumer, _),) = hall.taker.calls
+    assert request.caller == OTHER
+    assert str(Sid.decode(bytes(consumer.CreatorSID))) == ADMINISTRATORS
+
+
+@pytest.mark.req("E-53", "B-43")
+def test_who_is_no_administrator_any_more_has_nothing_done(hall: Hall) -> None:
+    hall.service.find_creator = _administrators(BOSS, OTHER._replace(groups=()))
+    _all_of(hall, OTHER)
+    hall.ring("x")
+    assert (hall.taker.calls, hall.reasons) == ([], [GONE])
+
+
+@pytest.mark.req("B-43")
+def test_nobody_signs_for_somebody_else(hall: Hall) -> None:
+    hall.service.find_creator = _administrators(BOSS, OTHER)
+    space = hall.host.namespaces.named(SUBSCRIPTION)
+    forged = Extras(QualifierSet((Qualifier("OpenWMI_Creator", OTHER.sid, 8),)))
+    for caller, signed in [(BOSS, BOSS.sid), (ALICE, None)]:
+        plain = space.schema.class_named("Taker").spawn({"Name": "c"})
+        given = Instance(plain.layout_, plain.values_, plain.defaults_, forged)
+        sink = Collector()
+        services = hall.loop.run_until_complete(hall.service.connect(SUBSCRIPTION, caller))
+        hall.loop.run_until_complete(services.start(ops.PutInstance(given), sink))
+        _until(hall, sink.finished.is_set)
+        (stored,) = hall.run(ops.GetObject('Taker.Name="c"'), SUBSCRIPTION).objects
+        assert creator_of(stored) == signed
+
+
 @pytest.mark.req("E-71", "B-43")
-def test_the_creator_is_who_things_are_done_for(hall: Hall) -> None:
-    boss = Caller("S-1-5-21-1-2-3-1001", "boss", ("S-1-5-32-544",), remote=True)
-    found = Caller("S-1-5-32-544", "Administrators", ("S-1-5-32-544",), remote=True)
-    hall.service.find_creator = lambda sid: found
-    hall.store(
-        "__EventFilter", boss, Name="f", QueryLanguage="WQL", EventNamespace=CIMV2, Query="SELECT * FROM Rang"
-    )
-    hall.store("CommandLineEventConsumer", boss, Name="c", CommandLineTemplate="true")
-    ends = {"Filter": '__EventFilter.Name="f"', "Consumer": 'CommandLineEventConsumer.Name="c"'}
-    hall.store("__FilterToConsumerBinding", boss, **ends)
+def test_an_administrator_who_stands_for_no_user_starts_no_programs(hall: Hall) -> None:
+    hall.service.find_creator = _administrators(BOSS)
+    _all_of(hall, BOSS, "CommandLineEventConsumer", CommandLineTemplate="true")
     failures = hall.hears("__ConsumerFailureEvent")
     hall.ring("x")
     _until(hall, lambda: failures.objects)
     assert [one.ErrorCode for one in failures.objects] == [WBEM_E_ACCESS_DENIED]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes somebody else")
+@pytest.mark.req("E-71")
+def test_a_program_runs_as_the_user_that_its_administrator_stands_for(hall: Hall) -> None:
+    nobody = pwd.getpwnam("nobody")
+    mapped = BOSS._replace(runs_as=UnixUser("nobody", nobody.pw_uid, nobody.pw_gid, (nobody.pw_gid,)))
+    hall.service.find_creator = _administrators(mapped)
+    folder = tempfile.mkdtemp(dir="/tmp")  # where others may come, unlike below pytest's own folder
+    os.chmod(folder, 0o755)
+    pipe = f"{folder}/pipe"
+    os.mkfifo(pipe)
+    os.chmod(pipe, 0o622)
+    reading = os.open(pipe, os.O_RDWR)
+    _all_of(hall, BOSS, "CommandLineEventConsumer", CommandLineTemplate=f"sh -c 'id -u > {pipe}'")
+    hall.ring("x")
+    _until(hall, lambda: _routes(hall)[0].delivered)
+    assert select.select([reading], [], [], 20)[0]
+    assert int(os.read(reading, 100)) == nobody.pw_uid
+    os.close(reading)
+    shutil.rmtree(folder)

@@ -199,13 +199,13 @@ class Channel:
     def _begin(self, attempt: _Attempt, hosted: HostedProvider) -> None:
         consumer, route = self.consumer.instance, attempt.events[0].route
         role = hosted.role("consume")
-        if role is None or consumer.class_ is None or route.binding.caller is None:
+        if role is None or consumer.class_ is None or route.binding.actor is None:
             message = f"provider {hosted.name} does not take events for {consumer.classname_}"
             self._done(attempt, error(WBEM_E_PROVIDER_NOT_CAPABLE, message))
             return
         attempt.request = Delivery(
             consumer.class_,
-            caller=route.binding.caller,
+            caller=route.binding.actor,
             publisher=attempt.events[0].publisher if route.binding.maintains else None,
             late=lambda failure: self._tell(self._late, attempt, failure),
         )

@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Final
 
 from openwmi import wql
 from openwmi.model import sddl, sids
+from openwmi.model.cimtypes import CimType
 from openwmi.model.errors import WbemError, error
+from openwmi.model.instances import Extras, Instance
 from openwmi.model.names import namespace_path
 from openwmi.model.paths import parse_path
+from openwmi.model.qualifiers import Qualifier, QualifierSet
 from openwmi.model.sids import InvalidDescriptor, Sid
 from openwmi.model.status import (
     WBEM_E_ACCESS_DENIED,
@@ -32,13 +35,15 @@ from openwmi.wql.events import pinned
 if TYPE_CHECKING:
     from openwmi.contract.caller import Caller
     from openwmi.model.classes import Class
-    from openwmi.model.instances import Instance
     from openwmi.service.events.plan import EventPlan
     from openwmi.service.namespaces import Namespace
 
 FILTER: Final = "__eventfilter"
 CONSUMER: Final = "__eventconsumer"
 BINDING: Final = "__filtertoconsumerbinding"
+# CreatorSID names administrators as their group (B-43). What is done for one of them is done as the Unix user whom the
+# account stands for (DESIGN.md section 5), so which account it was is kept beside it.
+CREATOR: Final = "OpenWMI_Creator"
 SYNCHRONOUS: Final = 0
 EXPRESS: Final = 1
 # Consumers that run whatever somebody has written into the repository (E-71, E-73).
@@ -71,7 +76,23 @@ def prepared(space: Namespace, class_: Class, instance: Instance, caller: Caller
             check_quota(space, caller)
     else:
         _check_consumer(class_, caller)
-    return instance.with_({"CreatorSID": creator_sid(caller)})
+    return _signed(instance.with_({"CreatorSID": creator_sid(caller)}), caller)
+
+
+def _signed(instance: Instance, caller: Caller) -> Instance:
+    """With the qualifier CREATOR, which says which administrator it was; the service alone says so."""
+    extras = instance.extras_ or Extras()
+    rest = [one for one in extras.qualifiers if one.name.lower() != CREATOR.lower()]
+    if str(sids.ADMINISTRATORS) in caller.groups:
+        rest.append(Qualifier(CREATOR, caller.sid, CimType.STRING))
+    made = Extras(QualifierSet(rest), extras.properties) if rest or extras.properties else None
+    return Instance(instance.layout_, instance.values_, instance.defaults_, made)
+
+
+def creator_of(instance: Instance) -> str | None:
+    """Which administrator has stored an instance; None for anybody else, whom CreatorSID names."""
+    found = instance.extras_.qualifiers.get(CREATOR) if instance.extras_ is not None else None
+    return str(found.value) if found is not None else None
 
 
 def creator_sid(caller: Caller) -> tuple[int, ...]:

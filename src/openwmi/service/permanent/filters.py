@@ -13,7 +13,13 @@ from openwmi.contract import flags as f
 from openwmi.contract.outcome import Outcome
 from openwmi.model.errors import WbemError, error
 from openwmi.model.instances import Instance
-from openwmi.model.status import WBEM_E_ACCESS_DENIED, WBEM_E_CALL_CANCELLED, WBEM_E_QUEUE_OVERFLOW
+from openwmi.model.sids import InvalidDescriptor
+from openwmi.model.status import (
+    WBEM_E_ACCESS_DENIED,
+    WBEM_E_CALL_CANCELLED,
+    WBEM_E_INVALID_PARAMETER,
+    WBEM_E_QUEUE_OVERFLOW,
+)
 from openwmi.service.events.admission import publishes
 from openwmi.service.faults import as_fault
 from openwmi.service.permanent.checks import check_polling
@@ -78,6 +84,8 @@ class ActiveFilter:
     def _subscribed(self, call: RunningCall) -> Subscription:
         watched = self.said.watched
         assert watched is not None
+        if self.said.access:
+            self._check_access(self.said.access)
         if not watched.namespaces.access.granted(self.caller, watched.path) & f.WBEM_ENABLE:
             raise error(WBEM_E_ACCESS_DENIED, f"{self.caller.name} may not read {watched.path}")
         exchange = self._service.exchange
@@ -88,6 +96,13 @@ class ActiveFilter:
             made.stop()
             raise
         return made
+
+    def _check_access(self, access: str) -> None:
+        """It was checked when it was stored, but not by us if another program wrote the store."""
+        try:
+            publishes(access, None)
+        except InvalidDescriptor as reason:
+            raise error(WBEM_E_INVALID_PARAMETER, f"EventAccess is no SDDL: {reason}") from None
 
     def _takes(self, event: Event) -> bool:
         """Whether EventAccess lets this event in (E-60)."""

@@ -7,8 +7,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from openwmi.model.errors import WbemError
 from openwmi.model.names import namespace_path
 from openwmi.model.paths import parse_path
+from openwmi.model.sids import Sid
 from openwmi.model.system import full_path
-from openwmi.service.permanent.checks import BINDING, CONSUMER, FILTER, SYNCHRONOUS, watched_namespace
+from openwmi.service.permanent.checks import (
+    BINDING,
+    CONSUMER,
+    FILTER,
+    SYNCHRONOUS,
+    creator_of,
+    watched_namespace,
+)
 from openwmi.service.stored import ident_of, root_of
 
 if TYPE_CHECKING:
@@ -24,11 +32,16 @@ if TYPE_CHECKING:
 
 
 class EventFilter(NamedTuple):
-    """A filter. watched: the namespace whose events it is about, None where there is none of that name."""
+    """A filter.
+
+    signed: which administrator has stored it, where CreatorSID names their group; watched: the namespace whose events
+    it is about, None where there is none of that name.
+    """
 
     space: Namespace
     path: str
     creator: Creator
+    signed: str | None
     watched: Namespace | None
     query: str
     access: str | None
@@ -40,14 +53,16 @@ class EventConsumer(NamedTuple):
     space: Namespace
     path: str
     creator: Creator
+    signed: str | None
     instance: Instance
 
 
 class Binding(NamedTuple):
     """A binding with both of its ends.
 
-    caller: its creator; trouble: why it cannot be active, None when nothing is in the way. synchronous: one event at a
-    time (E-55).
+    caller: who subscribes, the creator of the filter; actor: for whom the consumer acts, its own creator. They are the
+    same account, or two administrators. trouble: why it cannot be active, None when nothing is in the way. synchronous:
+    one event at a time (E-55).
     """
 
     space: Namespace
@@ -55,6 +70,7 @@ class Binding(NamedTuple):
     filter: EventFilter | None
     consumer: EventConsumer | None
     caller: Caller | None
+    actor: Caller | None
     trouble: str | None
     synchronous: bool
     maintains: bool
@@ -80,12 +96,15 @@ def bindings(namespaces: Namespaces, find_creator: FindCreator) -> Iterator[Bind
 def _binding(space: Namespace, stored: Instance, find_creator: FindCreator) -> Binding:
     filter_, consumer = _filter(space, stored.raw_("Filter")), _consumer(space, stored.raw_("Consumer"))
     creator = tuple(stored.raw_("CreatorSID") or ())
-    caller: Caller | None = None
+    caller = actor = None
     trouble = _trouble(stored, creator, filter_, consumer)
-    if trouble is None:
-        caller = find_creator(bytes(creator))
-        if caller is None:
-            trouble = "the account that created it is gone"
+    if filter_ is not None and consumer is not None and trouble is None:
+        caller, actor = (
+            _who(creator, filter_.signed, find_creator),
+            _who(creator, consumer.signed, find_creator),
+        )
+        if caller is None or actor is None:
+            trouble = "the account that created it is gone, or is no administrator any more"
     quality = stored.raw_("DeliveryQoS")
     return Binding(
         space,
@@ -93,11 +112,21 @@ def _binding(space: Namespace, stored: Instance, find_creator: FindCreator) -> B
         filter_,
         consumer,
         caller,
+        actor,
         trouble,
         bool(stored.raw_("DeliverSynchronously")) or quality == SYNCHRONOUS,
         bool(stored.raw_("MaintainSecurityContext")),
         bool(stored.raw_("SlowDownProviders")),
     )
+
+
+def _who(creator: Creator, signed: str | None, find_creator: FindCreator) -> Caller | None:
+    """Who stands behind a CreatorSID now: of administrators the one who has signed, as long as it is one."""
+    group = find_creator(bytes(creator))
+    if group is None or signed is None:
+        return group
+    found = find_creator(Sid.parse(signed).encode())
+    return found if found is not None and group.sid in found.groups else None
 
 
 def _trouble(
@@ -129,7 +158,8 @@ def _filter(space: Namespace, reference: Any) -> EventFilter | None:
         watched = None
     creator = tuple(stored.raw_("CreatorSID") or ())
     query = stored.raw_("Query") or ""
-    return EventFilter(where, _path(where, stored), creator, watched, query, stored.raw_("EventAccess"))
+    access = stored.raw_("EventAccess")
+    return EventFilter(where, _path(where, stored), creator, creator_of(stored), watched, query, access)
 
 
 def _consumer(space: Namespace, reference: Any) -> EventConsumer | None:
@@ -137,7 +167,8 @@ def _consumer(space: Namespace, reference: Any) -> EventConsumer | None:
     if found is None:
         return None
     where, stored = found
-    return EventConsumer(where, _path(where, stored), tuple(stored.raw_("CreatorSID") or ()), stored)
+    creator = tuple(stored.raw_("CreatorSID") or ())
+    return EventConsumer(where, _path(where, stored), creator, creator_of(stored), stored)
 
 
 def _referred(space: Namespace, reference: Any, base: str) -> tuple[Namespace, Instance] | None:
