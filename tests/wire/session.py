@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from openwmi.contract.context import Context
 from openwmi.contract.operations import ExecMethod, ExecQuery, GetObject
 from openwmi.model.cimtypes import CimType
 from openwmi.model.classes import Class, ClassDeclaration, Property, derive
@@ -29,6 +30,7 @@ from openwmi.wire.rpc import AuthLevel, ClientConnection, ServerConnection, Synt
 from openwmi.wire.rpc import events as e
 from openwmi.wire.wmi import enumerators, login, results, services
 from openwmi.wire.wmi import guids as wmi
+from openwmi.wire.wmi.contexts import write_context
 from openwmi.wire.wmi.types import EMPTY as NO_OBJECT
 from openwmi.wire.wmi.types import reference_to
 from openwmi.wmio.arrays import ArrayEncoder
@@ -63,6 +65,7 @@ def a_class() -> Class:
     return derive(declared, None, namespace="root\\cimv2", server="SERVER")
 
 
+CONTEXT = write_context(Context({"Word": "meaning", "Number": 7}))
 THING = a_class().spawn({"Name": "Grün", "Size": 2**63, "Notes": ["a", "b"]})
 OTHER = a_class().spawn({"Name": "second"})
 
@@ -134,7 +137,7 @@ def steps() -> list[Step]:
             wmi.IWbemServices,
             SERVICES_IPID,
             query,
-            services.inputs_of(ExecQuery("SELECT * FROM Test_Thing"), 0x30),
+            services.inputs_of(ExecQuery("SELECT * FROM Test_Thing"), 0x30, CONTEXT),
             _outputs(query, enumerator=reference(wmi.IEnumWbemClassObject, ENUM_IPID), result=0),
         ),
         Step(

@@ -173,6 +173,7 @@ def test_a_session_is_read_to_its_last_value(level: int | None, on_one_context: 
 
     said = {(r["method"], r["pdu"]): r for r in pdus(records) if "method" in r}
     assert said["ExecQuery", "request"]["in"]["query"] == "SELECT * FROM Test_Thing"
+    assert said["ExecQuery", "request"]["in"]["context"] == {"context": {"Word": "meaning", "Number": 7}}
     assert said["ExecQuery", "request"]["object"] == str(SERVICES_IPID)
     thing = {
         "__CLASS": "Test_Thing",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.remote.server.serving import PASSWORD, Served, own_address
+from tests.remote.server.serving import Served, own_address
 from tests.remote.server.test_impacket import LEVELS, Client, all_of
 from tests.tshark import judged
 from tests.wire.pcapfile import Recorder
@@ -18,6 +18,13 @@ from openwmi.wire.decoding import Keys, Trace, decode
 from openwmi.wire.ntlm import nt_hash
 
 pytestmark = pytest.mark.slow
+USER, PASSWORD = "tess", "plain"  # tshark takes a password byte by byte
+QUERY = "SELECT N, S FROM Row WHERE N < 3"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _account(served: Served) -> None:
+    served.accounts.add(USER, nt_hash(PASSWORD), admin=True)
 
 
 @pytest.fixture
@@ -44,8 +51,8 @@ def traced(served: Served) -> Iterator[Callable[[Any], str]]:
 
 def visit(address: str, level: int) -> None:
     """What an administrator's script does."""
-    services = Client(address, level).log_in()
-    enumerator = services.ExecQuery("SELECT N, S FROM Row WHERE N < 3")
+    services = Client(address, level, USER, PASSWORD).log_in()
+    enumerator = services.ExecQuery(QUERY)
     assert len(all_of(enumerator)) == 3
     found, _ = services.GetObject("Item.Id=1")
     assert found.getProperties()["Text"]["value"] == "plain"
@@ -67,7 +74,7 @@ def test_impacket_in_a_trace(traced: Callable[[Any], str], level: str) -> None:
     ]
     assert calls.count("IEnumWbemClassObject.Next") == 4
     texts = [r["in"]["query"] for r in records if r.get("method") == "ExecQuery" and "in" in r]
-    assert texts == ["SELECT N, S FROM Row WHERE N < 3"]
+    assert texts == [QUERY]
     rows = [one for r in records if r.get("method") == "Next" and "out" in r for one in r["out"]["objects"]]
     assert [row["S"] for row in rows] == ["s0", "s1", "s2"]
     text = "".join(lines)
@@ -86,8 +93,10 @@ def test_impacket_in_tshark_and_in_our_own_decoder(
     told = judged(path, "-o", f"ntlmssp.nt_password:{PASSWORD}")
     assert not told.wrong
     assert {"ISystemActivator", "IRemUnknown"} <= set(told.protocols)
+    if level == "privacy":
+        assert any(QUERY.encode("utf-16-le").hex() in stub for stub in told.opened)
     records = list(decode(path.read_bytes(), Keys([nt_hash(PASSWORD)])))
     assert not [record for record in records if "error" in record]
     assert {record["protection"] for record in records if "protection" in record} == {"verified"}
     queries = [r["in"]["query"] for r in records if r.get("method") == "ExecQuery" and "in" in r]
-    assert queries == ["SELECT N, S FROM Row WHERE N < 3"]
+    assert queries == [QUERY]

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from openwmi.remote.client.machine import Machine
     from openwmi.remote.inbound.association import Association
     from openwmi.remote.inbound.incoming import Exported
+    from openwmi.wire.decoding import Trace
     from openwmi.wire.rpc.security import SecurityContext
 
 _REFERENCES: Final = 5
@@ -68,17 +69,23 @@ class Receiver:
         well_known = machine.resolver.port == RESOLVER_PORT
         key = (machine.local, well_known)
         if key not in self._places:
-            self._places[key] = asyncio.ensure_future(self._open(*key))
+            trace = machine.settings.network.trace
+            self._places[key] = asyncio.ensure_future(self._open(*key, trace))
         try:
             return await asyncio.shield(self._places[key])
         except OSError:
             self._places.pop(key, None)
             raise
 
-    async def _open(self, host: str, well_known: bool) -> Address:
+    async def _open(self, host: str, well_known: bool, trace: Trace | None) -> Address:
         if self._listener is None:
             self._listener = Listener(
-                self.exporter, self._accept, admit=self._admits, limits=ListenerLimits(), clock=_now
+                self.exporter,
+                self._accept,
+                admit=self._admits,
+                limits=ListenerLimits(),
+                clock=_now,
+                trace=trace,
             )
         if well_known:
             try:

@@ -16,7 +16,8 @@ from openwmi.wire.dcom.bindings import TOWER_NAMED_PIPE, TOWER_TCP, DualStringAr
 from openwmi.wire.dcom.properties import Property, ScmReplyInfo, Unknown
 from openwmi.wire.decoding.interfaces import uuid_text
 from openwmi.wire.decoding.objects import described
-from openwmi.wire.wmi.guids import CLSID_WbemClassObject
+from openwmi.wire.wmi.contexts import read_context
+from openwmi.wire.wmi.guids import CLSID_WbemClassObject, CLSID_WbemContext
 from openwmi.wmio import decode
 
 if TYPE_CHECKING:
@@ -125,6 +126,9 @@ class Printer:
     def _by_value(self, reference: objref.Custom) -> Any:
         if reference.clsid == CLSID_WbemClassObject:
             return described(decode(reference.data))
+        if reference.clsid == CLSID_WbemContext:
+            found = read_context(reference.encode())
+            return {"context": {name: self.value(value) for name, value in (found.items() if found else ())}}
         if reference.clsid in (guids.CLSID_ActivationPropertiesIn, guids.CLSID_ActivationPropertiesOut):
             return self._properties(activation.read_properties(reference.data))
         return {
