@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.remote.server.impacket_kit import close_everything
 from tests.remote.server.serving import Served, own_address
 from tests.remote.server.test_impacket import LEVELS, Client, all_of
 from tests.tshark import judged
@@ -58,7 +59,7 @@ def visit(address: str, level: int) -> None:
     assert found.getProperties()["Text"]["value"] == "plain"
     enumerator.RemRelease()
     services.RemRelease()
-    Client.close()
+    close_everything()
 
 
 @pytest.mark.parametrize("level", LEVELS)
