@@ -48,7 +48,7 @@ from openwmi.wmio.objects import CLASS, INSTANCE, class_block, read_block, read_
 from openwmi.wmio.shapes import shape_at
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from openwmi.model.batches import Batch
     from openwmi.model.layouts import Layout
@@ -215,6 +215,24 @@ def _opened(data: bytes) -> tuple[Reader, int]:
     return Reader(data, body.at, body.at + size), count
 
 
+def joined(packets: Sequence[bytes]) -> bytes:
+    """Packets of one encoder, in the order in which they were made, as one packet."""
+    if len(packets) == 1:
+        return packets[0]
+    start = _HEAD.size + _TWO.size + _LIST.size
+    objects = b"".join([packet[start:] for packet in packets])
+    count = sum([_LIST.unpack_from(packet, start - _LIST.size)[2] for packet in packets])
+    return _headed(objects, count, packets[0][_HEAD.size - 1])
+
+
+def _headed(objects: bytes, count: int, kind: int) -> bytes:
+    packet = Writer()
+    packet.numbers(_HEAD, 0, _MAGIC, _HEAD.size, len(objects) + 20, 0, 1, kind)
+    packet.numbers(_TWO, _TWO.size, len(objects) + 12)
+    packet.numbers(_LIST, _LIST.size, len(objects), count)
+    return bytes(packet.data) + objects
+
+
 class ArrayEncoder:
     """Encodes the packets of one enumerator for one proxy, which gets each class once.
 
@@ -242,12 +260,7 @@ class ArrayEncoder:
             for key in list(self._sent)[before:]:
                 del self._sent[key]
             raise
-        objects = b"".join(parts)
-        packet = Writer()
-        packet.numbers(_HEAD, 0, _MAGIC, _HEAD.size, len(objects) + 20, 0, 1, kind)
-        packet.numbers(_TWO, _TWO.size, len(objects) + 12)
-        packet.numbers(_LIST, _LIST.size, len(objects), len(batch))
-        return bytes(packet.data) + objects
+        return _headed(b"".join(parts), len(batch), kind)
 
     def _add_rows(self, parts: list[bytes], batch: Rows) -> None:
         form, defaults = form_of(batch.layout), batch.defaults

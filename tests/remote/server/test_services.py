@@ -16,6 +16,7 @@ from tests.remote.server.session import INTERFACES, Session, ipid_of
 from openwmi.contract.context import Context
 from openwmi.model import status
 from openwmi.mof import compile as compile_mof
+from openwmi.remote.server import enumerators
 from openwmi.remote.server.login import local_part
 from openwmi.wire import errors
 from openwmi.wire.dcom import activation as a
@@ -345,10 +346,13 @@ async def test_a_proxy_too_many_gets_its_classes_again(served: Served, address: 
             assert len(ArrayDecoder().decode(answer.packet)) == 2, "with its class, whoever asks"
 
 
-async def test_a_page_is_bounded(served: Served, address: tuple[str, int]) -> None:
+async def test_a_page_is_bounded(
+    served: Served, address: tuple[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with session(address) as one:
         limits = served.server.limits
         object.__setattr__(limits, "page", 100)
+        monkeypatch.setattr(enumerators, "_AT_ONCE", 50)
         try:
             ipid = await opened(one)
             assert [await page(one, ipid, 0xFFFFFFFF) for _ in range(4)] == [
@@ -359,6 +363,26 @@ async def test_a_page_is_bounded(served: Served, address: tuple[str, int]) -> No
             ]
         finally:
             object.__setattr__(limits, "page", 10_000)
+
+
+async def test_a_page_is_bounded_in_bytes(
+    served: Served, address: tuple[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with session(address) as one:
+        limits = served.server.limits
+        monkeypatch.setattr(enumerators, "_AT_ONCE", 50)
+        object.__setattr__(limits, "page_size", 1)
+        try:
+            ipid = await opened(one)
+            assert [len((await page(one, ipid, 120))[1]) for _ in range(6)] == [50, 50, 50, 50, 50, 0]
+        finally:
+            object.__setattr__(limits, "page_size", 8 << 20)
+        ipid, decoder = await smart(one, await opened(one)), ArrayDecoder()
+        answer = await one.caller.call(e.SMART_NEXT, e.SmartNext(UUID(int=0), -1, 120), ipid)
+        assert [each.N for each in decoder.decode(answer.packet)] == list(range(120))  # type: ignore[union-attr]
+        rest = await one.caller.call(e.SMART_NEXT, e.SmartNext(UUID(int=0), 1000, 400), ipid)
+        assert (rest.returned, rest.result) == (130, 1)
+        assert len(decoder.decode(rest.packet)) == 130
 
 
 async def test_several_waiting_calls_share_a_connection(address: tuple[str, int]) -> None:

@@ -5,36 +5,70 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from openwmi.model.errors import WbemError
+from openwmi.model.status import WBEM_S_NO_ERROR, WBEM_S_TIMEDOUT
 from openwmi.remote.server.protected import protected
 from openwmi.wire.wmi import enumerators as w
 from openwmi.wire.wmi import guids
 from openwmi.wire.wmi.login import Result
 from openwmi.wire.wmi.types import reference_to
-from openwmi.wmio.arrays import ArrayEncoder
+from openwmi.wmio.arrays import ArrayEncoder, joined
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from uuid import UUID
 
     from openwmi.faces.views import Enumerator
+    from openwmi.model.classes import Class
+    from openwmi.model.instances import Instance
     from openwmi.remote.inbound import Incoming
     from openwmi.remote.server.server import Server
     from openwmi.remote.server.services import ServicesObject
 
 _GUID: Final = 16
+_AT_ONCE: Final = 500
 
 
 class Position:
     """A view of a result set, which ends with the last of the objects that read from it."""
 
-    __slots__ = ("_holders", "_server", "view")
+    __slots__ = ("_holders", "_server", "_turn", "view")
 
     def __init__(self, server: Server, view: Enumerator) -> None:
         self._server = server
         self.view = view
         self._holders = 0
+        self._turn = asyncio.Lock()  # answers are put together one after the other (F20)
+
+    async def page(self, timeout: int, count: int, take: Callable[[list[Instance | Class]], int]) -> int:
+        """Give `count` objects to `take`, which tells their size; the status of the answer.
+
+        An answer that is full, but not of all that was asked for, is like one whose time was up: there is more (F3,
+        F4). So is one that a failure cut short; the failure is the next answer (F9).
+        """
+        limits, loop = self._server.limits, asyncio.get_running_loop()
+        until = loop.time() + timeout / 1000
+        async with self._turn:
+            taken = size = 0
+            while True:
+                left = timeout if timeout <= 0 else max(0, round((until - loop.time()) * 1000))
+                try:
+                    status, objects = await self.view.next(left, min(_AT_ONCE, count - taken))
+                except WbemError:
+                    if taken:
+                        return WBEM_S_TIMEDOUT
+                    raise
+                if objects:
+                    size += take(objects)
+                    taken += len(objects)
+                if status != WBEM_S_NO_ERROR or taken == count:
+                    return status
+                if taken >= limits.page or size >= limits.page_size:
+                    return WBEM_S_TIMEDOUT
 
     def hold(self) -> None:
         self._holders += 1
@@ -71,10 +105,15 @@ class EnumeratorObject:
         return Result(await self._position.view.reset())
 
     async def _next(self, incoming: Incoming, asked: w.Next) -> w.NextAnswer:
-        count = min(asked.count, self._server.limits.page)
-        status, objects = await self._position.view.next(asked.timeout, count)
-        references = [reference_to(one) for one in objects]
-        return w.NextAnswer(references, _status(status, count, asked.count), asked.count)
+        references: list[bytes] = []
+
+        def take(objects: list[Instance | Class]) -> int:
+            added = [reference_to(one) for one in objects]
+            references.extend(added)
+            return sum(map(len, added))
+
+        status = await self._position.page(asked.timeout, asked.count, take)
+        return w.NextAnswer(references, status, asked.count)
 
     async def _next_async(self, incoming: Incoming, asked: w.NextAsync) -> Result:
         callbacks = self._server.callbacks
@@ -128,10 +167,17 @@ class SmartEnumerator:
         self._position.let_go()
 
     async def _next(self, incoming: Incoming, asked: w.SmartNext) -> w.SmartNextAnswer:
-        count = min(asked.count, self._server.limits.page)
-        status, objects = await self._position.view.next(asked.timeout, count)
-        packet = self._encoder(asked.proxy).encode(objects) if objects else None
-        return w.SmartNextAnswer(len(objects), packet, _status(status, count, asked.count))
+        packets: list[bytes] = []
+        returned = 0
+
+        def take(objects: list[Instance | Class]) -> int:
+            nonlocal returned
+            returned += len(objects)
+            packets.append(self._encoder(asked.proxy).encode(objects))
+            return len(packets[-1])
+
+        status = await self._position.page(asked.timeout, asked.count, take)
+        return w.SmartNextAnswer(returned, joined(packets) if packets else None, status)
 
     def _encoder(self, proxy: UUID) -> ArrayEncoder:
         """What this proxy knows already. One that was forgotten over others gets its classes again: no harm done."""
@@ -146,12 +192,5 @@ class SmartEnumerator:
 
     interfaces: ClassVar = {guids.IWbemWCOSmartEnum.uuid: protected((w.SMART_NEXT, _next))}
 
-
-def _status(status: int, count: int, asked: int) -> int:
-    """A page that is full, but not of all that was asked for, is like one whose time was up: there is more (F3, F4)."""
-    return _TIMEDOUT if status == 0 and count < asked else status
-
-
-_TIMEDOUT: Final = 0x40004
 
 ENUMERATORS: Final = (*EnumeratorObject.interfaces, *SmartEnumerator.interfaces)

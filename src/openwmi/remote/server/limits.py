@@ -9,13 +9,15 @@ from openwmi.remote.inbound.limits import ExporterLimits, ListenerLimits
 
 @dataclass(frozen=True, slots=True)
 class ServerLimits:
-    """page: objects that one answer of an enumerator carries; proxies: clients' numbers for one smart enumerator.
+    """page, page_size: of one answer of an enumerator, in objects and, within a few hundred objects, in bytes; proxies:
+    clients' numbers for one smart enumerator.
 
     Callbacks: objects, size: of one Indicate, in objects and bytes; patience: seconds until a sink has answered (C7);
     sinks, sinks_per_user: that wait for callbacks; the excess gets SERVER_TOO_BUSY or QUOTA_VIOLATION.
     """
 
     page: int = 10_000
+    page_size: int = 8 << 20
     proxies: int = 16
     objects: int = 100
     size: int = 64 << 10
