@@ -19,7 +19,7 @@ from openwmi.wire.decoding import Keys, Trace, decode
 from openwmi.wire.ntlm import nt_hash
 
 pytestmark = pytest.mark.slow
-USER, PASSWORD = "tess", "plain"  # tshark takes a password byte by byte
+USER, PASSWORD = "tess", "Open, Sesame"  # tshark takes a password byte by byte
 QUERY = "SELECT N, S FROM Row WHERE N < 3"
 
 
