@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from openwmi.service.settings import Settings
 
 DEFAULT_NAMESPACE: Final = "root\\cimv2"
+_REGISTRATIONS: Final = ("__win32provider", "__eventconsumerproviderregistration")
 SUBSCRIPTION_NAMESPACE: Final = "root\\subscription"
 MEMORY: Final = ":memory:"
 STORE: Final = "repository.db"
@@ -110,6 +111,7 @@ class Host:
             sources=sources,
             system=schema.part("system"),
             identification=self._identification,
+            brought=_brought,
         )
         self.caller = owner()
         self._owns = os.environ.get(SUBSCRIPTIONS) == "1"
@@ -268,6 +270,15 @@ def _shipped_provider(name: str, namespace: str) -> object | None:
     from openwmi import consumers
 
     return consumers.provider(name)
+
+
+def _brought(namespace: str, class_name: str) -> Iterable[dict[str, object]]:
+    """The registrations of the service's own consumers (E-76)."""
+    if namespace != SUBSCRIPTION_NAMESPACE or class_name not in _REGISTRATIONS:
+        return ()
+    from openwmi import consumers
+
+    return consumers.registrations(class_name)
 
 
 def _shipped_events(namespace: str) -> Iterable[str]:

@@ -30,6 +30,20 @@ def load_mof() -> str:
         return file.read()
 
 
+def registrations(class_name: str) -> list[dict[str, object]]:
+    """How the providers are registered: the values of the instances of __Win32Provider, or of their registrations, by
+    the lower-case name of the class (E-76)."""
+    if class_name == "__win32provider":
+        return [
+            {"Name": name, "CLSID": f"python:openwmi.consumers.{module}:{name}", "HostingModel": "SelfHost"}
+            for module, name in PROVIDERS.values()
+        ]
+    return [
+        {"provider": f'__Win32Provider.Name="{name}"', "ConsumerClassNames": [name]}
+        for _, name in PROVIDERS.values()
+    ]
+
+
 def provider(name: str) -> EventConsumerProvider | None:
     """The provider of a standard consumer class; None for a name that is none."""
     found = PROVIDERS.get(name.lower())

@@ -14,7 +14,7 @@ from openwmi.model.status import (
 )
 from openwmi.service.hosting import NamespaceProviders, is_registration
 from openwmi.service.schema import DeclaredClasses, Schema
-from openwmi.service.stored import StoredClasses, ident_of, index_value, is_indexed, root_of
+from openwmi.service.stored import StoredClasses, ident_of, index_value, is_indexed, keys_of, root_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -97,6 +97,9 @@ class Namespace:
             yield one
         if empty and (brought := self.built_in(class_)) is not None:
             yield brought
+        for ident, one in self._brought(class_).items():
+            if self.namespaces.repository.class_of(self.path, root=root_of(class_), ident=ident) is None:
+                yield one
 
     def static_instance(self, class_: Class, keys: Mapping[str, object]) -> Instance | None:
         """The instance of exactly this static class that has these keys."""
@@ -111,7 +114,18 @@ class Namespace:
         found = self.namespaces.repository.instance(
             self.path, class_, self.schema.find_class, root=root_of(class_), ident=ident
         )
-        return found if found is not None else self.built_in(class_)
+        if found is not None:
+            return found
+        return self.built_in(class_) or self._brought(class_).get(ident)
+
+    def _brought(self, class_: Class) -> dict[str, Instance]:
+        """Instances of a system class that come with the service, by key, unless stored ones stand in their place."""
+        if not class_.is_system:
+            return {}
+        made = [
+            class_.spawn(values) for values in self.namespaces.brought(self.path.lower(), class_.name.lower())
+        ]
+        return {ident_of(class_, keys_of(one)) or "": one for one in made}
 
     def built_in(self, class_: Class) -> Instance | None:
         """The instance of a system singleton that is there without having been stored."""
@@ -141,6 +155,7 @@ class Namespaces:
         "_standard",
         "_stored",
         "_system",
+        "brought",
         "identification",
         "repository",
         "server",
@@ -156,8 +171,11 @@ class Namespaces:
         system: ClassSource | None = None,
         standard: Iterable[str] = STANDARD,
         identification: Callable[[], Mapping[str, Any]] = dict,
+        brought: Callable[[str, str], Iterable[Mapping[str, Any]]] = lambda path, class_name: (),
     ) -> None:
-        """identification: the values of __CIMOMIdentification."""
+        """identification: the values of __CIMOMIdentification. brought: those of the instances of a system class that
+        come with the service in a namespace (both in lower case)."""
+        self.brought = brought
         self.server = server
         self.identification = identification
         self.repository = repository

@@ -172,3 +172,28 @@ def test_the_standard_consumers_take_part_in_any_namespace(owning: Owning, tmp_p
     owning.settled(lambda: any(route.reason is None for route in owning.permanent.routes.values()))
     owning.ring("one")
     assert (tmp_path / "log").read_text() == "one\n"
+
+
+@pytest.mark.req("E-76")
+def test_the_standard_consumers_are_registered_like_any_other(owning: Owning) -> None:
+    services = owning.connect("root\\subscription")
+    found = owning.collect(
+        ops.CreateInstanceEnum("__EventConsumerProviderRegistration"), services=services
+    ).objects
+    names = {name for one in found for name in one.ConsumerClassNames}
+    assert names == {
+        *("CommandLineEventConsumer", "LogFileEventConsumer", "NTEventLogEventConsumer"),
+        *("SMTPEventConsumer", "ActiveScriptEventConsumer"),
+    }
+    for one in found:
+        (provider,) = owning.collect(ops.GetObject(one.raw_("provider")), services=services).objects
+        assert provider.Name in names
+    query = "SELECT * FROM __Win32Provider WHERE Name = 'SMTPEventConsumer'"
+    assert len(owning.collect(ops.ExecQuery(query), services=services).objects) == 1
+    (one,) = owning.collect(ops.GetObject('__Win32Provider="smtpeventconsumer"'), services=services).objects
+    changed = one.with_({"Version": 7})
+    assert owning.status(ops.PutInstance(changed), services=services) == 0
+    found = owning.collect(ops.ExecQuery("SELECT * FROM __Win32Provider"), services=services).objects
+    assert sorted(provider.Version or 0 for provider in found) == [0, 0, 0, 0, 7]
+    elsewhere = owning.collect(ops.CreateInstanceEnum("__Win32Provider"), services=owning.cimv2)
+    assert elsewhere.objects == []
