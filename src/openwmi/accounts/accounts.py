@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from openwmi.accounts import file
 from openwmi.accounts.record import Account, checked_name
 from openwmi.accounts.throttle import Throttle
-from openwmi.contract.logon import Identity
+from openwmi.contract.logon import Identity, printable
 from openwmi.model import sids
 from openwmi.model.errors import WbemError, error
 from openwmi.model.sids import Sid
@@ -256,9 +256,18 @@ class Attempt:
         self._claimed = name if found is None else found.account.name
         return found.identity if found is not None else None
 
+    @property
+    def _who(self) -> str:
+        return printable(self._claimed, _SHOWN)
+
     def passed(self) -> None:
         self._accounts._throttle.passed(self._claimed, self._address)
-        _LOG.info("%s logged on from %s", shown(self._claimed), self._address, extra=self._fields("accepted"))
+        _LOG.info(
+            "%s logged on from %s",
+            self._who,
+            self._address,
+            extra=self._fields("accepted"),
+        )
 
     def failed(self, reason: str) -> float:
         """Those that are held back are noted in the log once in each hold, and do not prolong it."""
@@ -270,21 +279,19 @@ class Attempt:
         count = accounts._throttle.failures(self._claimed, self._address, now)
         _LOG.warning(
             "%s could not log on from %s (failure %d): %s",
-            shown(self._claimed),
+            self._who,
             self._address,
             count,
-            shown(reason),
+            printable(reason, _SHOWN),
             extra=self._fields("refused"),
         )
         return seconds
 
     def _fields(self, result: str) -> dict[str, dict[str, str]]:
         return {
-            "fields": {"account": shown(self._claimed), "address": self._address, "result": result},
+            "fields": {
+                "account": self._who,
+                "address": self._address,
+                "result": result,
+            },
         }
-
-
-def shown(text: str) -> str:
-    """What a peer has sent, fit for a line of a log."""
-    cut = text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
-    return "".join(one if one.isprintable() else "?" for one in cut)

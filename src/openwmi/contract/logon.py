@@ -18,6 +18,12 @@ class Identity(NamedTuple):
     runs_as: str | None = None
 
 
+def printable(text: str, longest: int) -> str:
+    """What a peer has sent, fit for one line of a log."""
+    cut = text if len(text) <= longest else text[: longest - 3] + "..."
+    return "".join(one if one.isprintable() else "?" for one in cut)
+
+
 class Attempt(Protocol):
     """One attempt of one peer to log on."""
 

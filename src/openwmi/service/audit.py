@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from openwmi.contract import flags as f
 from openwmi.contract import operations as ops
+from openwmi.contract.logon import printable
 from openwmi.contract.operations import parameter_info
 from openwmi.model import descriptors as d
 from openwmi.model.status import WBEM_E_ACCESS_DENIED, describe, failed
@@ -64,12 +65,12 @@ def entry(
     """What is written down of an operation that ended with `status`, and that needed a right."""
     watched = _is_watched(caller, space, right, denied=status == WBEM_E_ACCESS_DENIED)
     return AuditEntry(
-        shown(caller.name),
+        printable(caller.name, LONGEST),
         caller.sid,
         caller.address,
-        shown(space.path),
+        printable(space.path, LONGEST),
         operation,
-        shown(subject),
+        printable(subject, LONGEST),
         status,
         EVENT_ID if watched else None,
     )
@@ -99,12 +100,6 @@ def _is_watched(caller: Caller, space: Namespace, right: int, *, denied: bool) -
         and ace.sid in who
         for ace in sacl.aces
     )
-
-
-def shown(text: str) -> str:
-    """What a caller has sent, fit for a line of a log."""
-    cut = text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
-    return "".join(one if one.isprintable() else "?" for one in cut)
 
 
 def logged(one: AuditEntry) -> None:

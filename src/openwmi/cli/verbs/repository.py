@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from openwmi.cli import exits
+from openwmi.cli.actions import chosen
 from openwmi.cli.options import Argument, Misuse, Option
 from openwmi.model.errors import error
 from openwmi.model.status import WBEM_E_CRITICAL_ERROR
@@ -36,13 +37,7 @@ _NAMES = {"namespace": "namespace", "class": "class", "instance": "instance", "c
 
 def run(options: Options, console: Console) -> int:
     """Do one of the actions on the store of OPENWMI_HOME."""
-    action = _ACTIONS.get(options.action)
-    if action is None:
-        from openwmi.cli.suggestions import closest
-
-        likely = closest(options.action, _ACTIONS)
-        said = f"did you mean {likely}?" if likely else f"there are {', '.join(_ACTIONS)}"
-        raise Misuse(f"there is no repository {options.action}: {said}")
+    action = chosen("repository", options.action, _ACTIONS)
     if (options.action in ("backup", "restore")) is not bool(options.file):
         raise Misuse(
             f"repository {options.action} takes {'no file' if options.file else 'a file: where the backup is'}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from openwmi.cli.actions import chosen
 from openwmi.cli.options import Argument, Misuse, Option
 from openwmi.contract import flags as f
 from openwmi.model import descriptors as d
@@ -54,13 +55,7 @@ _COLUMNS: Final = ("Who", "May", "Rights", "Where", "From")
 
 def run(options: Options, console: Console) -> int:
     """Do one of the actions on the store of OPENWMI_HOME; other processes see it at their next log-on."""
-    action = _ACTIONS.get(options.action)
-    if action is None:
-        from openwmi.cli.suggestions import closest
-
-        likely = closest(options.action, _ACTIONS)
-        said = f"did you mean {likely}?" if likely else f"there are {', '.join(_ACTIONS)}"
-        raise Misuse(f"there is no sec {options.action}: {said}")
+    action = chosen("sec", options.action, _ACTIONS)
     from openwmi.host import local
 
     host = local()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from openwmi.cli import exits
+from openwmi.cli.actions import chosen
 from openwmi.cli.durations import duration
 from openwmi.cli.options import Argument, Misuse, Option, count
 from openwmi.cli.session import Session
@@ -67,13 +68,7 @@ CREATE_ONLY = 2
 
 def run(options: Options, console: Console) -> int:
     """Do one of the actions on the store of OPENWMI_HOME."""
-    action = _ACTIONS.get(options.action)
-    if action is None:
-        from openwmi.cli.suggestions import closest
-
-        likely = closest(options.action, _ACTIONS)
-        said = f"did you mean {likely}?" if likely else f"there are {', '.join(_ACTIONS)}"
-        raise Misuse(f"there is no sub {options.action}: {said}")
+    action = chosen("sub", options.action, _ACTIONS)
     from_file: str | None = vars(options)["from"]
     if (options.action == "ls" or from_file is not None) is (options.name is not None):
         raise Misuse(f"sub {options.action} {'takes no' if options.name else 'needs a'} NAME")

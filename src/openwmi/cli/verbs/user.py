@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from openwmi.cli import passwords
+from openwmi.cli.actions import chosen
 from openwmi.cli.options import Argument, Misuse, Option
 from openwmi.model.cimtypes import CimType
 
@@ -50,13 +51,7 @@ _TYPES = (
 
 def run(options: Options, console: Console) -> int:
     """Do one of the actions on the accounts of OPENWMI_HOME."""
-    action = _ACTIONS.get(options.action)
-    if action is None:
-        from openwmi.cli.suggestions import closest
-
-        likely = closest(options.action, _ACTIONS)
-        said = f"did you mean {likely}?" if likely else f"there are {', '.join(_ACTIONS)}"
-        raise Misuse(f"there is no user {options.action}: {said}")
+    action = chosen("user", options.action, _ACTIONS)
     if (options.action == "ls") is (options.name is not None):
         raise Misuse("user ls takes no name" if options.name else f"user {options.action} needs a NAME")
     return action(options, console)

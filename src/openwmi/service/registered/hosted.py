@@ -363,10 +363,18 @@ def _act_as(account: str) -> None:
     _surroundings(name, uid)
     if os.geteuid() == 0:
         os.setgroups(groups)
-        os.setresgid(gid, gid, gid)
-        os.setresuid(uid, uid, uid)
-    if os.getresuid() != (uid, uid, uid):
+        os.setgid(gid)
+        os.setuid(uid)  # of root: the real, the effective and the saved one
+    if (os.getuid(), os.geteuid()) != (uid, uid) or (uid != 0 and _may_be_root_again()):
         os._exit(NOT_THE_USER)
+
+
+def _may_be_root_again() -> bool:
+    try:
+        os.setuid(0)
+    except PermissionError:
+        return False
+    return True
 
 
 def _surroundings(name: str, uid: int) -> None:
