@@ -18,6 +18,7 @@ from openwmi.model.errors import WbemError
 from openwmi.mof import class_declarations
 from openwmi.repository.repository import KEPT_CHANGES, Change, Repository
 from openwmi.repository.shared import SharedRepository
+from openwmi.repository.store import KEPT_CONNECTIONS, SNAPSHOT_SECONDS
 
 NAMESPACE = "root\\test"
 MOF = "class Item { [key] sint32 Id; sint32 Group; string Text; };"
@@ -293,7 +294,7 @@ def test_the_connection_of_a_thread_ends_with_it(file: str, item: Class) -> None
     opened = [
         one for one in Path("/proc/self/fd").iterdir() if os.path.realpath(one) == os.path.realpath(file)
     ]
-    assert len(opened) <= 2
+    assert len(opened) <= 4
 
 
 def test_closing_waits_for_nobody_and_fails_nobody_in_an_ugly_way(file: str, item: Class) -> None:
@@ -342,3 +343,81 @@ with sync.connect(r"root/default") as wmi:
     assert [one.name for one in tmp_path.iterdir() if one.name.startswith("repository.db")] == [
         "repository.db"
     ]
+
+
+def test_an_enumeration_is_of_one_moment(file: str, item: Class) -> None:
+    """Portions are read while another thread changes all and deletes all, each in one transaction."""
+    repository = Repository(file)
+    with repository.store.writing():
+        for number in range(1000):
+            put(repository, item, number, text="old")
+    reading = repository.instances(NAMESPACE, item, lambda _: None)
+    seen = [next(reading).Text]
+    changer = threading.Thread(target=lambda: change_all(repository, item))
+    changer.start()
+    changer.join()
+    seen += [one.Text for one in reading]
+    assert seen == ["old"] * 1000
+    reading = repository.instances(NAMESPACE, item, lambda _: None)
+    seen = [next(reading).Text]
+    deleter = threading.Thread(target=lambda: repository.delete_class(NAMESPACE, "Item"))
+    deleter.start()
+    deleter.join()
+    seen += [one.Text for one in reading]
+    assert seen == ["new"] * 1000
+    assert ids(repository, item) == []
+
+
+def change_all(repository: Repository, class_: Class) -> None:
+    with repository.store.writing():
+        for number in range(1000):
+            put(repository, class_, number, text="new")
+
+
+def test_a_snapshot_that_lasts_too_long_gives_way(
+    file: str, item: Class, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr("openwmi.repository.store.monotonic", lambda: now[0])
+    repository = Repository(file)
+    with repository.store.writing():
+        for number in range(1000):
+            put(repository, item, number, text="old")
+    reading = repository.instances(NAMESPACE, item, lambda _: None)
+    seen = [next(reading).Text]
+    change_all(repository, item)
+    now[0] += SNAPSHOT_SECONDS
+    seen += [one.Text for one in reading]
+    assert seen[:256] == ["old"] * 256
+    assert seen[256:] == ["new"] * 744
+    repository.store.connection.execute("PRAGMA busy_timeout = 0")
+    ((busy, _, _),) = repository.store.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+    assert not busy, "nothing holds the log"
+
+
+def test_snapshots_do_not_pile_up_connections(file: str, item: Class) -> None:
+    repository = Repository(file)
+    put(repository, item, 1)
+    for _ in range(100):
+        assert ids(repository, item) == [1]
+    unread = [repository.instances(NAMESPACE, item, lambda _: None) for _ in range(20)]
+    for one in unread:
+        next(one)
+    del unread, one
+    assert len(repository.store._kept) <= KEPT_CONNECTIONS
+    repository.store.close()
+    opened = [
+        one for one in Path("/proc/self/fd").iterdir() if os.path.realpath(one) == os.path.realpath(file)
+    ]
+    assert opened == []
+
+
+def test_a_store_in_memory_is_read_whole(item: Class) -> None:
+    repository = Repository(":memory:")
+    with repository.store.writing():
+        for number in range(1000):
+            put(repository, item, number, text="old")
+    reading = repository.instances(NAMESPACE, item, lambda _: None)
+    seen = [next(reading).Text]
+    change_all(repository, item)
+    assert seen + [one.Text for one in reading] == ["old"] * 1000

@@ -277,3 +277,33 @@ def test_the_standard_tree_is_there_and_every_namespace_has_the_system_classes(r
                 running.status(ops.GetObject(f'__Namespace.Name="{name}"'), services=running.connect(above))
                 == 0
             )
+
+
+@pytest.mark.slow
+def test_readers_see_a_long_delete_whole_or_not_at_all(tmp_path: Path) -> None:
+    """Two classes with a thousand instances each go in one DeleteClass, while a deep enumeration is half read."""
+
+    here = Running.__new__(Running)
+    here.host = host.Host(str(tmp_path / "repository.db"))
+    here.cimv2 = here.connect("root\\cimv2")
+    try:
+        assert put(here, "class Upper { [key] uint32 K; string V; };") == 0
+        assert put(here, "class Lower : Upper { };") == 0
+        with here.host.repository.opened().store.writing():
+            one_shot = here.host.one_shot("root\\cimv2")
+            for name, first in (("Upper", 0), ("Lower", 1000)):
+                class_ = stored_class_of(one_shot, name)
+                for number in range(first, first + 1000):
+                    one_shot.write(ops.PutInstance(class_.spawn({"K": number, "V": "x" * 100})))
+        reading = here.host.one_shot("root\\cimv2").query("SELECT * FROM Upper")
+        seen = len(next(reading))
+        assert here.status(ops.DeleteClass("Upper")) == 0
+        seen += sum(len(batch) for batch in reading)
+        assert seen == 2000
+        assert here.status(ops.ExecQuery("SELECT * FROM Upper")) == s.WBEM_E_INVALID_CLASS
+    finally:
+        here.host.shut_down()
+
+
+def stored_class_of(one_shot: Any, name: str) -> Any:
+    return one_shot.get(name)

@@ -18,7 +18,7 @@ from openwmi.repository.encoding import (
     unpacked_class,
     unpacked_extras,
 )
-from openwmi.repository.store import Store
+from openwmi.repository.store import Snapshot, Store
 from openwmi.repository.text import dumped, loaded
 
 if TYPE_CHECKING:
@@ -264,21 +264,29 @@ class Repository:
         class_: Class,
         find: FindClass,
         conditions: Sequence[tuple[str, Any]] = (),
+        snapshot: Snapshot | None = None,
     ) -> Iterator[Instance]:
         """The instances of exactly this class; conditions: (indexed property, value) pairs that must be equal.
 
-        Read in portions by row number, so that a long enumeration holds no transaction and sees each row once.
+        Read in portions by row number from one snapshot, by default one of its own: each row is seen once, and of every
+        transaction all or nothing.
         """
         number, key = self._namespace(namespace), class_.name.lower()
-        text, parameters = _instances_query(number, key, conditions)
+        look = snapshot or self.store.snapshot()
+        portion = PORTION if look.portioned else -1
+        text, parameters = _instances_query(number, key, conditions, portion)
         last = 0
-        while True:
-            rows = self.store.rows(text, (*parameters, last))
-            for row_id, *row in rows:
-                last = row_id
-                yield self._instance(class_, find, *row)
-            if len(rows) < PORTION:
-                return
+        try:
+            while True:
+                rows = look.rows(text, (*parameters, last))
+                for row_id, *row in rows:
+                    last = row_id
+                    yield self._instance(class_, find, *row)
+                if len(rows) != portion:
+                    return
+        finally:
+            if snapshot is None:
+                look.close()
 
     def declared(self, stored: str) -> ClassDeclaration:
         """The class that a change log entry holds."""
@@ -393,7 +401,7 @@ class Repository:
 
 
 def _instances_query(
-    namespace: int, class_: str, conditions: Sequence[tuple[str, Any]]
+    namespace: int, class_: str, conditions: Sequence[tuple[str, Any]], portion: int
 ) -> tuple[str, list[Any]]:
     """The statement that reads a portion of the instances of a class, and its parameters but for the last row read.
 
@@ -403,7 +411,7 @@ def _instances_query(
         return (
             (
                 "SELECT id, shape, body, defaults, extras FROM instance WHERE namespace = ? AND class = ? AND id > ?"
-                f" ORDER BY id LIMIT {PORTION}"
+                f" ORDER BY id LIMIT {portion}"
             ),
             [namespace, class_],
         )
@@ -421,7 +429,7 @@ def _instances_query(
         (
             f"SELECT i.id, i.shape, i.body, i.defaults, i.extras FROM {' CROSS JOIN '.join(tables)}"
             f" CROSS JOIN instance AS i ON i.id = v0.instance WHERE {' AND '.join(tests)}"
-            f" AND v0.instance > ? ORDER BY v0.instance LIMIT {PORTION}"
+            f" AND v0.instance > ? ORDER BY v0.instance LIMIT {portion}"
         ),
         parameters,
     )

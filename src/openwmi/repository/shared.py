@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from openwmi.model.classes import Class, ClassDeclaration
     from openwmi.model.instances import Instance
     from openwmi.repository.repository import Change, Repository
+    from openwmi.repository.store import Snapshot
 
 MEMORY = ":memory:"
 # A log of this length is written into the store within the time that an exit may take.
@@ -110,11 +111,16 @@ class SharedRepository:
         class_: Class,
         find: Callable[[str], Class | None],
         conditions: Sequence[tuple[str, Any]] = (),
+        snapshot: Snapshot | None = None,
     ) -> Iterator[Instance]:
         repository = self.existing
-        return (
-            repository.instances(namespace, class_, find, conditions) if repository is not None else iter(())
-        )
+        if repository is None:
+            return iter(())
+        return repository.instances(namespace, class_, find, conditions, snapshot)
+
+    def snapshot(self) -> Snapshot | None:
+        repository = self.existing
+        return None if repository is None else repository.store.snapshot()
 
     def instance(
         self, namespace: str, class_: Class, find: Callable[[str], Class | None], *, root: str, ident: str

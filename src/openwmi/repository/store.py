@@ -19,6 +19,7 @@ import os
 import sqlite3
 import threading
 import weakref
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from openwmi.model.errors import error
@@ -35,6 +36,10 @@ if TYPE_CHECKING:
 
 FORMAT: Final = 1
 MEMORY: Final = ":memory:"
+# How long a snapshot lasts: what is written meanwhile can not be cleared away from the log.
+SNAPSHOT_SECONDS: Final = 30.0
+# Connections for snapshots that are kept for the next one.
+KEPT_CONNECTIONS: Final = 8
 # How long a writer waits for another one.
 PATIENCE_SECONDS: Final = 30.0
 
@@ -169,6 +174,44 @@ def _open_one(slot: _Slot) -> sqlite3.Connection:
     return slot.connection
 
 
+class Snapshot:
+    """The store as it is at the first look, for a reading in several portions: all or nothing of any transaction is in
+    it. It may be used by one thread after another.
+
+    A reader that takes longer than SNAPSHOT_SECONDS goes on with the store as it is by then. A store in memory has no
+    snapshots: what must be whole is read at once (`portioned` is False).
+    """
+
+    __slots__ = ("_slot", "_store", "_until")
+
+    def __init__(self, store: Store, slot: _Slot | None) -> None:
+        self._store = store
+        self._slot = slot
+        self._until = monotonic() + SNAPSHOT_SECONDS
+
+    @property
+    def portioned(self) -> bool:
+        """Whether a reading may be cut in portions."""
+        return self._store.path != MEMORY
+
+    def rows(self, statement: str, parameters: tuple[Any, ...]) -> list[Any]:
+        """All rows of a reading statement."""
+        slot = self._slot
+        if slot is not None and monotonic() < self._until:
+            return self._store._fetched(slot, statement, parameters, _ALL)  # type: ignore[no-any-return]
+        self.close()
+        return self._store.rows(statement, parameters)
+
+    def close(self) -> None:
+        """Let go of it; any number of times."""
+        slot, self._slot = self._slot, None
+        if slot is not None:
+            self._store._given_back(slot)
+
+    def __del__(self) -> None:
+        self.close()
+
+
 class Store:
     """One store; usable from any thread. `path` is a file, or ":memory:" for one that ends with the process.
 
@@ -183,6 +226,7 @@ class Store:
         self._closed = False
         self._rolled_back = rolled_back
         self._all: weakref.WeakSet[_Slot] = weakref.WeakSet()
+        self._kept: list[_Slot] = []  # for snapshots
         self._memory: _Slot | None = None
         if path == MEMORY:
             # One connection for all threads: a private in-memory database belongs to its connection.
@@ -291,13 +335,45 @@ class Store:
                 slot: _Slot = self._local.slot
             except AttributeError:
                 slot = self._slot()
-            was_busy, slot.busy = slot.busy, True
-            try:
-                return fetch(_open_one(slot).execute(statement, parameters))
-            finally:
-                slot.busy = was_busy
         except sqlite3.Error as failure:
             raise _fault(failure) from failure
+        return self._fetched(slot, statement, parameters, fetch)
+
+    def _fetched(
+        self,
+        slot: _Slot,
+        statement: str,
+        parameters: tuple[Any, ...],
+        fetch: Callable[[sqlite3.Cursor], Any],
+    ) -> Any:
+        was_busy, slot.busy = slot.busy, True
+        try:
+            return fetch(_open_one(slot).execute(statement, parameters))
+        except sqlite3.Error as failure:
+            raise _fault(failure) from failure
+        finally:
+            slot.busy = was_busy
+
+    def snapshot(self) -> Snapshot:
+        """A look at the store that later transactions do not change. It begins with the first reading."""
+        if self._memory is not None:
+            return Snapshot(self, None)
+        try:
+            slot = self._kept.pop()
+        except IndexError:
+            slot = self._opened(self.path)
+        self._fetched(slot, "BEGIN", (), _ONE)
+        return Snapshot(self, slot)
+
+    def _given_back(self, slot: _Slot) -> None:
+        connection = slot.connection
+        try:
+            if connection is not None and connection.in_transaction:
+                self._fetched(slot, "ROLLBACK", (), _ONE)
+        except Exception:  # noqa: BLE001 - it is not used again
+            return
+        if connection is not None and len(self._kept) < KEPT_CONNECTIONS:
+            self._kept.append(slot)
 
     def log_bytes(self) -> int:
         """How long the log beside the file is, which the last one to close writes into it."""

@@ -85,8 +85,7 @@ def _instances(execution: Execution, operation: ops.CreateInstanceEnum) -> Itera
     flags = execution.flags & f.WBEM_FLAG_DIRECT_READ
     if execution.flags & f.WBEM_FLAG_SHALLOW:  # exactly this class: the bit a query has for it (A-267)
         flags |= f.WBEM_FLAG_DIRECT_READ
-    for step in planned(execution.space, f"SELECT * FROM {class_.name}", flags).steps:
-        yield _step(execution, step)
+    yield from _steps(execution, planned(execution.space, f"SELECT * FROM {class_.name}", flags), "instances")
 
 
 def _query(execution: Execution, operation: ops.ExecQuery) -> Iterator[Segment]:
@@ -106,11 +105,23 @@ def _query(execution: Execution, operation: ops.ExecQuery) -> Iterator[Segment]:
     if execution.flags & f.WBEM_FLAG_PROTOTYPE:
         yield objects((plan.prototype(),))
         return
-    for step in plan.steps:
-        yield _step(execution, step, role="query")
+    yield from _steps(execution, plan, "query")
 
 
-def _step(execution: Execution, step: Step, *, role: str = "instances") -> Segment:
+def _steps(execution: Execution, plan: Plan, role: str) -> Iterator[Segment]:
+    """The classes of a plan. Several static ones are read from one snapshot: what deletes or changes instances of more
+    than one of them is seen whole or not at all."""
+    if sum(not step.class_.is_dynamic for step in plan.steps) > 1:
+        execution.snapshot = execution.space.namespaces.repository.snapshot()
+    try:
+        for step in plan.steps:
+            yield _step(execution, step, role=role)
+    finally:
+        if execution.snapshot is not None:
+            execution.snapshot.close()
+
+
+def _step(execution: Execution, step: Step, *, role: str) -> Segment:
     """One class of a plan, read from its provider or from the store. role: how a provider is asked for more than one
     instance, "instances" or "query"."""
     class_ = step.class_

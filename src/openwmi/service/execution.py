@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from openwmi.contract.context import Context
     from openwmi.contract.provider import Condition
     from openwmi.model.classes import Class
+    from openwmi.repository.store import Snapshot
     from openwmi.service.hosting import HostedProvider
     from openwmi.service.namespaces import Namespace
 
@@ -23,10 +24,11 @@ if TYPE_CHECKING:
 class Execution:
     """One operation being carried out: where, for whom, with which flags and context.
 
-    text: what a put has to say, once it is done: the path of the stored object.
+    text: what a put has to say, once it is done: the path of the stored object. snapshot: of the store, for one that
+    reads several static classes.
     """
 
-    __slots__ = ("caller", "context", "flags", "report", "space", "text")
+    __slots__ = ("caller", "context", "flags", "report", "snapshot", "space", "text")
 
     def __init__(
         self,
@@ -43,6 +45,7 @@ class Execution:
         self.context = context
         self.report = report
         self.text: str | None = None
+        self.snapshot: Snapshot | None = None
 
     def require(self, right: int, deed: str) -> None:
         """ACCESS_DENIED, naming what is missing, unless the caller was granted a right at log-on (I2)."""

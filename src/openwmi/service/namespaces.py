@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from openwmi.model.instances import Instance
     from openwmi.repository.repository import Change
     from openwmi.repository.shared import SharedRepository
+    from openwmi.repository.store import Snapshot
     from openwmi.service.access import Access
     from openwmi.service.hosting import Providers
     from openwmi.service.schema import ClassSource
@@ -76,11 +77,15 @@ class Namespace:
         return self.namespaces.children(self.path)
 
     def static_instances(
-        self, class_: Class, conditions: Sequence[tuple[str, str, Any]] = ()
+        self,
+        class_: Class,
+        conditions: Sequence[tuple[str, str, Any]] = (),
+        snapshot: Snapshot | None = None,
     ) -> Iterator[Instance]:
         """The instances of a static class. The tree itself holds those of one class: __NAMESPACE (B-01).
 
-        conditions: (property, operator, value); equality of an indexed property is left to the store's index.
+        conditions: (property, operator, value); equality of an indexed property is left to the store's index. snapshot:
+        that of an operation which reads several classes.
         """
         if class_.name.lower() == "__namespace":
             for name in self.children():
@@ -92,7 +97,10 @@ class Namespace:
             if operator == "=" and value is not None and is_indexed(class_, name)
         ]
         empty = True
-        for one in self.namespaces.repository.instances(self.path, class_, self.schema.find_class, equal):
+        stored = self.namespaces.repository.instances(
+            self.path, class_, self.schema.find_class, equal, snapshot
+        )
+        for one in stored:
             empty = False
             yield one
         if empty and (brought := self.built_in(class_)) is not None:

@@ -103,10 +103,11 @@ def stored_instances(
     """
     space = execution.space
     if not may_be_supplied(space, class_):
-        yield from space.static_instances(class_, conditions)
+        yield from space.static_instances(class_, conditions, execution.snapshot)
         return
     keys = {name.lower() for name in class_.keys}
-    for instance in space.static_instances(class_, [one for one in conditions if one[0].lower() in keys]):
+    stored = [one for one in conditions if one[0].lower() in keys]
+    for instance in space.static_instances(class_, stored, execution.snapshot):
         if request.cancelled:
             return
         yield filled(execution, class_, instance, request.columns)
