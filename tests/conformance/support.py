@@ -104,7 +104,15 @@ class Seam:
     """One Services under test and the machine behind it. A factory makes it; the tests know nothing else.
 
     services: the namespace of this test; connect: other log-ons; serve: put classes with a provider into it.
+    polls: sinks hear of what an enumerator gives; details: failures that a call or an enumerator tells bring their
+    error object; ahead: objects that may be on their way to a sink that takes none; prompt: seconds that accepting a
+    call may take.
     """
+
+    polls = False
+    details = True
+    ahead = 0
+    prompt = 0.01
 
     def __init__(self, running: host.Host) -> None:
         self._host = running
@@ -116,8 +124,21 @@ class Seam:
 
     # The machine
 
+    async def leave(self) -> None:
+        """Let go of whatever the test has not."""
+
     async def connect(self, namespace: str | None = None, caller: Caller | None = None) -> Services:
         return await self._host.services(namespace or self.namespace, caller)
+
+    def needs_push(self) -> None:
+        """Skip a test about what an enumerator cannot tell: progress, error objects, partial success."""
+
+    def needs_local(self) -> None:
+        """Skip a test about what only the machine itself shows."""
+
+    async def event_sink(self) -> Any:
+        """The sink of the machine itself for extrinsic events: whoever raises them is no matter to who hears them."""
+        return await self.services.event_sink()
 
     def stranger(self) -> Caller:
         """Another principal with every right."""
@@ -189,6 +210,7 @@ class Seam:
                 finally:
                     for gate in self._gates:
                         gate.open()
+                    await self.leave()
                 while self.running or asyncio.all_tasks() - before - {asyncio.current_task()}:
                     await asyncio.sleep(0.001)
 

@@ -532,7 +532,7 @@ async def test_cancelling_a_synchronous_call_ends_it_at_its_source(seam: Seam) -
 async def test_a_notification_enumerator_waits_and_ends_with_its_release(seam: Seam) -> None:
     seam.serve("class Bell : __ExtrinsicEvent { uint32 N; };")
     bell: Any = (await perform(seam.services, ops.GetObject("Bell"))).object
-    ring: Any = await seam.services.event_sink()
+    ring: Any = await seam.event_sink()
     query = ops.ExecNotificationQuery("SELECT * FROM Bell WHERE N > 1")
     enumerator = await Enumerator.start(seam.services, query, FORWARD)
     await asyncio.sleep(0)

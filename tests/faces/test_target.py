@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import socket
-import threading
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openwmi.faces import target
-from openwmi.faces.target import Local, Remote, check_locale, refuse, resolve
+from openwmi.faces.target import Local, Remote, check_locale, resolve
 from openwmi.host import server_name
 from openwmi.model.errors import WbemError
 from openwmi.model.status import (
-    RPC_S_SERVER_UNAVAILABLE,
     WBEM_E_INVALID_NAMESPACE,
     WBEM_E_INVALID_PARAMETER,
     WBEM_E_LOCAL_CREDENTIALS,
-    WBEM_E_NOT_SUPPORTED,
     WBEM_E_QUOTA_VIOLATION,
 )
 
@@ -144,27 +137,3 @@ def test_any_text_leads_somewhere_or_has_a_code(text: str) -> None:
         assert isinstance(resolve(text), Local | Remote)
     except WbemError as failure:
         assert failure.code in (WBEM_E_INVALID_NAMESPACE, WBEM_E_INVALID_PARAMETER)
-
-
-@pytest.mark.req("calls:A29")
-def test_refusing_a_host_says_whether_it_is_there() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server, pytest.raises(WbemError) as failure:
-        refuse(Remote("127.0.0.1", server.getsockname()[1], "root"))
-    assert failure.value.code == WBEM_E_NOT_SUPPORTED
-    for remote in (Remote(".ROOT", None, "root"), Remote("a" * 64 + ".invalid", None, "root")):
-        with pytest.raises(WbemError) as failure:
-            refuse(remote)
-        assert failure.value.code == RPC_S_SERVER_UNAVAILABLE
-        assert failure.value.host == remote.host
-
-
-@pytest.mark.req("calls:A27", "calls:A29")
-def test_a_name_that_takes_for_ever_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    leave = threading.Event()
-    monkeypatch.setattr(target, "_knock", lambda remote, seconds: leave.wait(10))
-    start = time.perf_counter()
-    with pytest.raises(WbemError) as failure:
-        refuse(Remote("h", None, "root"), 0.02)
-    leave.set()
-    assert failure.value.code == RPC_S_SERVER_UNAVAILABLE
-    assert time.perf_counter() - start < 1

@@ -29,7 +29,7 @@ def identity_of(sink: object) -> object:
 class Calls:
     """The calls of one loop."""
 
-    __slots__ = ("_by_sink", "_by_user", "loop", "patience")
+    __slots__ = ("__weakref__", "_by_sink", "_by_user", "loop", "patience")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, patience: Patience) -> None:
         self.loop = loop

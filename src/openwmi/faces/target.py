@@ -8,16 +8,14 @@ host[1135]   192.0.2.7   fe80::1                                    the same, na
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from openwmi.contract.flags import MAX_NAMESPACE
 from openwmi.model.errors import error
 from openwmi.model.status import (
-    RPC_S_SERVER_UNAVAILABLE,
     WBEM_E_INVALID_NAMESPACE,
     WBEM_E_INVALID_PARAMETER,
     WBEM_E_LOCAL_CREDENTIALS,
-    WBEM_E_NOT_SUPPORTED,
     WBEM_E_QUOTA_VIOLATION,
 )
 
@@ -25,8 +23,6 @@ if TYPE_CHECKING:
     from openwmi.model.errors import WbemError
 
 DEFAULT_NAMESPACE: Final = "root\\cimv2"
-ENDPOINT_MAPPER: Final = 135
-REACH_SECONDS: Final = 10.0
 
 _MAX_HOST: Final = 255
 _AUTHORITY: Final = re.compile(r"(kerberos|ntlmdomain):(.+)\Z", re.IGNORECASE | re.DOTALL)
@@ -156,44 +152,6 @@ def check_locale(locale: str | None) -> None:
     """A locale is None or MS_ and a hexadecimal LCID (A26); one that nobody knows is no error."""
     if locale is not None and not (isinstance(locale, str) and _LOCALE.match(locale)):
         raise _invalid(f"a locale is MS_ and a hexadecimal number, not {locale!r}", "strLocale")
-
-
-def refuse(remote: Remote, seconds: float = REACH_SECONDS) -> NoReturn:
-    """Raise why another machine cannot be used: it cannot be reached (0x800706BA), or the wire is not there yet.
-
-    Blocks for `seconds` at most. Looking a name up may take longer than that, so it has a thread of its own.
-    """
-    from openwmi.faces.workers import WORKERS
-    from openwmi.threads import outcome
-
-    try:
-        outcome(WORKERS.call(lambda: _knock(remote, seconds)), seconds)
-    except TimeoutError:
-        raise unreachable(remote, f"no answer within {seconds:g} s") from None
-    except (OSError, UnicodeError) as failure:
-        raise unreachable(remote, str(failure)) from None
-    raise error(
-        WBEM_E_NOT_SUPPORTED,
-        f"{remote.host} answers, but the client for other machines is not part of this version",
-        namespace=remote.namespace,
-    )
-
-
-def _knock(remote: Remote, seconds: float) -> None:
-    import socket
-
-    socket.create_connection((remote.host, remote.port or ENDPOINT_MAPPER), seconds).close()
-
-
-def unreachable(remote: Remote, reason: str) -> WbemError:
-    """0x800706BA: the host has no such name, or nothing answers there (A29)."""
-    failure = error(
-        RPC_S_SERVER_UNAVAILABLE,
-        f"{remote.host} cannot be reached on port {remote.port or ENDPOINT_MAPPER}: {reason}",
-        namespace=remote.namespace,
-    )
-    failure.host = remote.host
-    return failure
 
 
 def _no_namespace(text: str) -> WbemError:

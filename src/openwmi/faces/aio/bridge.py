@@ -71,6 +71,11 @@ def _resolve(waiter: asyncio.Future[None]) -> None:
         waiter.set_result(None)
 
 
+def outer_loop() -> asyncio.AbstractEventLoop:
+    """The loop that connections to other machines live on: the caller's own."""
+    return asyncio.get_running_loop()
+
+
 async def hop(
     loop: asyncio.AbstractEventLoop,
     function: Callable[P, Coroutine[Any, Any, T]],

@@ -14,13 +14,14 @@ from openwmi.contract.operations import (
     PutClass,
     PutInstance,
 )
-from openwmi.faces.aio.bridge import BLOCKING, Opening, hop, in_thread, opening, wind_up
+from openwmi.faces.aio.bridge import BLOCKING, Opening, hop, in_thread, opening, outer_loop, wind_up
 from openwmi.faces.aio.call import Call
 from openwmi.faces.aio.objects import Objects, Query
 from openwmi.faces.aio.subscription import Subscription
 from openwmi.faces.options import Options, log_on
+from openwmi.faces.outside import log_on_there
 from openwmi.faces.session import as_context
-from openwmi.faces.target import Remote, refuse
+from openwmi.faces.target import Remote
 from openwmi.model.classes import Class
 from openwmi.model.errors import error
 from openwmi.model.instances import Instance
@@ -101,8 +102,8 @@ class Connection:
         """What `connect` does with its options."""
         target = options.resolved()
         if isinstance(target, Remote):
-            await in_thread(refuse, target)
-            raise AssertionError  # refuse() never returns
+            there = await hop(outer_loop(), log_on_there, target, options)
+            return cls(there, timeout=options.timeout)
         host = options.host()
         session = await hop(host.portal.loop, log_on, host, target.namespace, options)
         return cls(session, timeout=options.timeout, own=host if options.private else None)

@@ -48,6 +48,13 @@ class Gate:
         return happened
 
 
+def outer_loop() -> asyncio.AbstractEventLoop:
+    """The loop that connections to other machines live on."""
+    from openwmi.faces.outside import portal
+
+    return portal().loop
+
+
 def hop(
     loop: asyncio.AbstractEventLoop,
     function: Callable[P, Coroutine[Any, Any, T]],

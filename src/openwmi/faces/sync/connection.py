@@ -16,12 +16,13 @@ from openwmi.contract.operations import (
     PutInstance,
 )
 from openwmi.faces.options import Options, log_on
+from openwmi.faces.outside import log_on_there
 from openwmi.faces.session import as_context
-from openwmi.faces.sync.bridge import BLOCKING, hop, in_thread, opening, wind_up
+from openwmi.faces.sync.bridge import BLOCKING, hop, in_thread, opening, outer_loop, wind_up
 from openwmi.faces.sync.call import Call
 from openwmi.faces.sync.objects import Objects, Query
 from openwmi.faces.sync.subscription import Subscription
-from openwmi.faces.target import Remote, refuse
+from openwmi.faces.target import Remote
 from openwmi.model.classes import Class
 from openwmi.model.errors import error
 from openwmi.model.instances import Instance
@@ -102,8 +103,8 @@ class Connection:
         """What `connect` does with its options."""
         target = options.resolved()
         if isinstance(target, Remote):
-            in_thread(refuse, target)
-            raise AssertionError  # refuse() never returns
+            there = hop(outer_loop(), log_on_there, target, options)
+            return cls(there, timeout=options.timeout)
         host = options.host()
         session = hop(host.portal.loop, log_on, host, target.namespace, options)
         return cls(session, timeout=options.timeout, own=host if options.private else None)

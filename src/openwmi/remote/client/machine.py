@@ -10,6 +10,7 @@ import asyncio
 import os
 import socket
 from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from openwmi.calls.table import Calls
 from openwmi.model.errors import WbemError, error
@@ -23,6 +24,7 @@ from openwmi.remote.outbound.channel import Channel
 from openwmi.remote.outbound.dialling import ENDPOINT_MAPPER, Address
 from openwmi.remote.outbound.pinging import Pinger
 from openwmi.remote.outbound.references import PARTING, RemoteExporter
+from openwmi.remote.outbound.resolving import server_alive2
 from openwmi.wire.dcom.guids import IRemoteSCMActivator, IRemUnknown
 from openwmi.wire.wmi import guids
 from openwmi.wire.wmi.contexts import write_context
@@ -48,6 +50,10 @@ _INTERFACES: Final = (
     guids.IWbemLoginClientID,
 )
 
+_CALLS: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, WeakValueDictionary[str, Calls]]] = (
+    WeakKeyDictionary()
+)
+
 
 async def connect(
     host: str,
@@ -64,7 +70,10 @@ async def connect(
 
     machine = await Machine.reach(Address(host, port or ENDPOINT_MAPPER), credentials, settings)
     try:
-        return RemoteServices(machine, await machine.log_on(namespace, locale, context), namespace, locale)
+        proxy = await machine.log_on(namespace, locale, context)
+        services = RemoteServices(machine, proxy, namespace, locale)
+        await services.identify()
+        return services
     except BaseException:
         await machine.close()
         raise
@@ -81,7 +90,7 @@ class Machine:
         self.exporter = exporter
         self.settings = settings
         self.loop = asyncio.get_running_loop()
-        self.calls = Calls(self.loop, settings)
+        self.calls = _calls(self.loop, self.principal, settings)
         self._uses = 0
         self._choice: Choice | None = None
         self._receiver: Receiver | None = None
@@ -112,7 +121,7 @@ class Machine:
     @property
     def principal(self) -> str:
         """Who we are there: calls are found by this and their sink (calls.md D13)."""
-        return f"{self.credentials.user}@{self.host}".lower()
+        return f"{self.credentials.user}@{self.host}[{self.resolver.port}]".lower()
 
     @classmethod
     async def reach(
@@ -121,7 +130,12 @@ class Machine:
         """All but the log-on to a namespace."""
         settings = settings or Settings()
         with placed(resolver.host):
-            security = credentials.security(resolver.host)
+            try:
+                security = credentials.security(resolver.host)
+            except WbemError:
+                # Whether the host is there is said first: nobody's password helps where it is not.
+                await server_alive2(resolver, network=settings.network)
+                raise
             opening = await Channel.open(
                 resolver,
                 IRemoteSCMActivator,
@@ -243,6 +257,15 @@ class Machine:
     def off_lost(self, callback: Callable[[WbemError | None], object]) -> None:
         """Take it back."""
         self.channel.off_closed(callback)
+
+
+def _calls(loop: asyncio.AbstractEventLoop, principal: str, settings: Settings) -> Calls:
+    """The calls of one principal there, over however many connections: any of them may cancel (calls.md D13)."""
+    tables = _CALLS.setdefault(loop, WeakValueDictionary())
+    found = tables.get(principal)
+    if found is None:
+        found = tables[principal] = Calls(loop, settings)
+    return found
 
 
 async def _exporter(

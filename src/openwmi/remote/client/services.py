@@ -20,6 +20,7 @@ from openwmi.contract.operations import (
     checked_flags,
     described,
 )
+from openwmi.model.classes import Class
 from openwmi.model.errors import WbemError, error
 from openwmi.model.status import RPC_E_DISCONNECTED, WBEM_E_INVALID_PARAMETER, failed
 from openwmi.remote.client.asking import Ask, begun, result_of, synchronously
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
 
     Explain = Callable[[WbemError], WbemError]
 
+# A class that every namespace has.
+_EVERYWHERE: Final = "__NAMESPACE"
 _FORWARD: Final = f.WBEM_FLAG_RETURN_IMMEDIATELY | f.WBEM_FLAG_FORWARD_ONLY
 
 
@@ -54,9 +57,10 @@ class RemoteServices:
     def __init__(self, machine: Machine, proxy: Proxy, namespace: str, locale: str | None) -> None:
         self.machine = machine
         self._proxy = proxy
-        self._namespace = namespace
+        self._namespace = namespace.replace("/", "\\")
         self._subscriptions: set[RunningCall] = set()
         self._closed = False
+        self._server = machine.host
         self._signatures = Signatures(self._look_up)
         name = machine.credentials.user
         self.caller = Caller(
@@ -74,7 +78,21 @@ class RemoteServices:
 
     @property
     def server(self) -> str:
-        return self.machine.host
+        """The name of the machine as it says itself."""
+        return self._server
+
+    async def identify(self) -> None:
+        """Learn the names of server and namespace as objects there bear them; those that were asked for remain where
+        there is no such object."""
+        try:
+            found = await self._look_up(GetObject(_EVERYWHERE))
+        except WbemError as reason:
+            if self.machine.channel.closed:
+                raise reason
+            return
+        if isinstance(found, Class):
+            self._server = found.server or self._server
+            self._namespace = found.namespace or self._namespace
 
     @property
     def loop(self) -> AbstractEventLoop:

@@ -146,7 +146,7 @@ class Association(asyncio.Protocol):
             self._holding.cancel()
         self._queue.clear()
         for task in self._tasks.values():
-            task.cancel()
+            self._cancel(task)
         self._drained.set()
         self.gone.set()
         rpc, self._rpc = self._rpc, None
@@ -183,6 +183,10 @@ class Association(asyncio.Protocol):
         self._queue.clear()
         for task in self._tasks.values():
             task.cancel(ENDING)
+
+    def _cancel(self, task: asyncio.Task[None]) -> None:
+        """Cancel a call behind its first step: one that never began would leave the method's coroutine unawaited."""
+        asyncio.get_running_loop().call_soon(task.cancel)
 
     def shut_down(self) -> None:
         """Ask the client to go, and close the connection once what is written has been sent."""
@@ -222,7 +226,7 @@ class Association(asyncio.Protocol):
             case e.CallCancelled() | e.CallOrphaned():
                 task = self._tasks.get(event.call_id)
                 if task is not None:
-                    task.cancel()
+                    self._cancel(task)
             case e.Broken():
                 _LOG.info("protocol broken: %s", event.error, extra={"fields": {"peer": self.peer.host}})
             case _:

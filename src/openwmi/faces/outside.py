@@ -1,0 +1,84 @@
+"""Connections to other machines, for every face: the log-on with its options, and the loop of those that have none."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any, Final
+
+from openwmi.faces.session import Session, as_context
+
+if TYPE_CHECKING:
+    from openwmi.contract.context import Context
+    from openwmi.contract.services import Services
+    from openwmi.faces.options import Options
+    from openwmi.faces.target import Remote
+    from openwmi.portal import Portal
+    from openwmi.remote.client import Credentials
+
+# What `timeout=None` comes to where somebody has to wait for another machine.
+_FOR_EVER: Final = 86_400.0
+
+_lock: Final = threading.Lock()
+_portals: Final[list[Portal]] = []
+
+
+def portal() -> Portal:
+    """The loop of the connections that threads hold; the asynchronous face has the caller's own."""
+    from openwmi.portal import Portal
+
+    with _lock:
+        if not _portals or not _portals[0].loop.is_running():
+            _portals[:] = [Portal("openwmi-remote")]
+        return _portals[0]
+
+
+async def log_on_there(target: Remote, options: Options) -> Session:
+    """On the loop that the connection shall live on: log on to a namespace of another machine."""
+    from openwmi.remote.client import Credentials
+
+    credentials = Credentials(
+        options.user,
+        options.password,
+        nt_hash=options.nt_hash,
+        keytab=options.keytab,
+        ccache=options.ccache,
+        auth=options.auth,
+        level=options.auth_level,
+    )
+    context = as_context(options.context)
+    services = await reach(
+        target,
+        credentials,
+        timeout=options.timeout,
+        delivery=options.delivery,
+        locale=options.locale,
+        context=context,
+    )
+    return Session(services, context)
+
+
+async def reach(
+    target: Remote,
+    credentials: Credentials,
+    *,
+    timeout: float | None,
+    delivery: Any = "auto",
+    locale: str | None = None,
+    context: Context | None = None,
+) -> Services:
+    """The services of a namespace of another machine. timeout: the longest silence of one step, in seconds."""
+    from openwmi.remote.client import Settings, connect
+    from openwmi.remote.outbound.channel import NETWORK, Deadlines
+
+    usual = Deadlines()
+    patience = _FOR_EVER if timeout is None else timeout
+    deadlines = Deadlines(min(usual.connect, patience), min(usual.bind, patience), patience)
+    return await connect(
+        target.host,
+        target.namespace,
+        credentials,
+        port=target.port,
+        locale=locale,
+        context=context,
+        settings=Settings(delivery=delivery, network=NETWORK._replace(deadlines=deadlines)),
+    )

@@ -1,0 +1,229 @@
+"""The faces against another machine: the same programs, a host in between. It is served in this process, over TCP."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from tests.remote.server.serving import NAMESPACE, PASSWORD, Served
+
+import openwmi
+from openwmi import com, errors
+from openwmi.model.status import RPC_S_SERVER_UNAVAILABLE, SEC_E_NO_CREDENTIALS
+
+SECONDS = 20.0
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    made = Served(tmp_path_factory.mktemp("accounts"))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def target(served: Served) -> str:
+    host, port = served.listen()
+    return rf"\\{host}[{port}]\{NAMESPACE}"
+
+
+def run(work: Callable[[], Any]) -> Any:
+    async def bounded() -> Any:
+        async with asyncio.timeout(SECONDS):
+            return await work()
+
+    return asyncio.run(bounded())
+
+
+class Sink:
+    def __init__(self) -> None:
+        self.objects: list[Any] = []
+        self.outcome: Any = None
+        self.released = 0
+
+    def on_objects(self, batch: Any) -> None:
+        self.objects.extend(batch)
+
+    def on_progress(self, progress: Any) -> None:
+        pass
+
+    def on_completed(self, outcome: Any) -> None:
+        self.outcome = outcome
+
+    def on_released(self) -> None:
+        self.released += 1
+
+
+def test_the_asynchronous_face(target: str) -> None:
+    async def work() -> None:
+        async with openwmi.connect(target, user="ada", password=PASSWORD) as wmi:
+            assert wmi.namespace == NAMESPACE
+            rows = [row async for row in wmi.query("SELECT N, S FROM Row")]
+            assert [(row.N, row.S) for row in rows] == [(n, f"s{n}") for n in range(250)]
+            item = await wmi.get("Item.Id=1")
+            assert (item.U64, item.Wide, item.Inner.Size) == (18446744073709551000, "schön 漢字", 7)
+            out = await wmi.call("Row.N=3", "Do", What="ab", Times=3)
+            assert (out.ReturnValue, out.Done, out.Length) == (5, "ababab", 6)
+            assert await wmi.call("Row", "Rest") is None
+            made = (await wmi.get_class("Item")).new_(Id=77, Text="new")
+            path = await wmi.put(made)
+            assert path.endswith("Item.Id=77")
+            assert (await wmi.get("Item.Id=77")).Text == "new"
+            await wmi.delete("Item.Id=77")
+            with pytest.raises(errors.NotFound) as missing:
+                await wmi.get("Item.Id=77")
+            assert missing.value.host == "127.0.0.1"
+            assert [one.name async for one in wmi.classes("Item")] == ["Special"]
+            assert await wmi.query("SELECT * FROM Row WHERE N = {n}", n=7).one()
+
+    run(work)
+
+
+@pytest.mark.parametrize("delivery", ["sink", "poll", "auto"])
+@pytest.mark.parametrize("level", ["privacy", "integrity"])
+def test_calls_with_sinks(target: str, delivery: Any, level: Any) -> None:
+    async def work() -> None:
+        options: Any = {"delivery": delivery, "auth_level": level}
+        async with openwmi.connect(target, user="ada", password=PASSWORD, **options) as wmi:
+            sink = Sink()
+            call = await wmi.start(openwmi.ExecQuery("SELECT * FROM Row"), sink)
+            assert (await call).ok
+            assert [one.N for one in sink.objects] == list(range(250))
+            assert sink.released == 1
+            choice = await wmi.services.delivery()  # type: ignore[attr-defined]
+            assert choice.mode == ("poll" if delivery == "poll" else "sink")
+
+    run(work)
+
+
+def test_events(served: Served, target: str) -> None:
+    async def work() -> None:
+        async with openwmi.connect(target, user="ada", password=PASSWORD) as wmi:
+            query = "SELECT * FROM __InstanceCreationEvent WITHIN 0.1 WHERE TargetInstance ISA 'Item'"
+            async with wmi.subscribe(query) as events:
+                await wmi.put((await wmi.get_class("Item")).new_(Id=500))
+                event = await events.next(10)
+                assert event is not None
+                assert event.TargetInstance.Id == 500
+            await wmi.delete("Item.Id=500")
+
+    run(work)
+
+
+def test_leaving_early_cancels_at_the_source(served: Served, target: str) -> None:
+    async def work() -> None:
+        async with openwmi.connect(target, user="ada", password=PASSWORD) as wmi:
+            async for row in wmi.query("SELECT * FROM Row"):
+                assert row.N == 0
+                break
+        while served.host.service.running:
+            await asyncio.sleep(0.005)
+
+    run(work)
+
+
+def test_the_synchronous_face(target: str) -> None:
+    with openwmi.sync.connect(target, user="ada", password=PASSWORD) as wmi:
+        assert [row.N for row in wmi.query("SELECT N FROM Row")] == list(range(250))
+        sink = Sink()
+        assert wmi.start(openwmi.ExecQuery("SELECT * FROM Row"), sink).wait(SECONDS).ok
+        assert len(sink.objects) == 250
+        assert wmi.call("Row.N=3", "Do", What="x", Times=2).Done == "xx"
+
+
+class ComSink(com.IWbemObjectSink):
+    def __init__(self) -> None:
+        self.objects: list[Any] = []
+        self.statuses: list[Any] = []
+
+    def Indicate(self, objects: Any) -> int:
+        self.objects.extend(objects)
+        return com.WBEM_S_NO_ERROR
+
+    def SetStatus(self, flags: int, result: int, text: str | None, details: Any) -> int:
+        self.statuses.append((flags, result))
+        return com.WBEM_S_NO_ERROR
+
+
+@pytest.fixture
+def locator() -> Iterator[com.IWbemLocator]:
+    com.CoInitializeEx(None, com.COINIT_MULTITHREADED)
+    com.CoInitializeSecurity(
+        None,
+        -1,
+        None,
+        None,
+        com.RPC_C_AUTHN_LEVEL_DEFAULT,
+        com.RPC_C_IMP_LEVEL_IMPERSONATE,
+        None,
+        com.EOAC_NONE,
+        None,
+    )
+    hr, found = com.CoCreateInstance(
+        com.CLSID_WbemLocator, None, com.CLSCTX_INPROC_SERVER, com.IID_IWbemLocator
+    )
+    assert hr == 0
+    yield found
+    com.CoUninitialize()
+
+
+def test_the_com_face(target: str, locator: com.IWbemLocator) -> None:
+    hr, services = locator.ConnectServer(target, "ada", PASSWORD, None, 0, None, None)
+    assert hr == 0
+    assert services is not None
+    hr, enumerator = services.ExecQuery("WQL", "SELECT N FROM Row", 0x30, None)
+    assert hr == 0
+    hr, objects, returned = enumerator.Next(com.WBEM_INFINITE, 1000)
+    assert (hr, returned) == (com.WBEM_S_FALSE, 250)
+    hr, found, _ = services.GetObject("Item.Id=1", 0, None)
+    assert hr == 0
+    assert found.Get("Text", 0)[1] == "plain"
+    sink = ComSink()
+    assert services.ExecQueryAsync("WQL", "SELECT * FROM Row", 0, None, sink) == 0
+    while not sink.statuses:
+        asyncio.run(asyncio.sleep(0.005))
+    assert (len(sink.objects), sink.statuses) == (250, [(0, 0)])
+    hr, wrong = locator.ConnectServer(target, "ada", "guess", None, 0, None, None)
+    assert (hr, wrong) == (com.E_ACCESSDENIED, None)
+    hr, _ = locator.ConnectServer(
+        target.replace("ServeTests", "Nowhere"), "ada", PASSWORD, None, 0, None, None
+    )
+    assert hr == com.WBEM_E_INVALID_NAMESPACE
+
+
+def test_who_may_not(target: str) -> None:
+    async def attempt(**options: Any) -> None:
+        async with openwmi.connect(target, **options):
+            pass
+
+    with pytest.raises(errors.AccessDenied) as denied:
+        run(lambda: attempt(user="ada", password="guess"))
+    assert (denied.value.host, denied.value.phase) == ("127.0.0.1", "RemoteCreateInstance")
+    with pytest.raises(openwmi.WbemError) as lacking:
+        run(lambda: attempt())
+    assert lacking.value.code == SEC_E_NO_CREDENTIALS
+    with pytest.raises(errors.AccessDenied):
+        run(lambda: attempt(user="eve", password=PASSWORD))
+
+
+def test_a_host_that_is_not_there_is_said_first() -> None:
+    async def attempt() -> None:
+        async with openwmi.connect(r"\\no.such.host.invalid\root\cimv2"):
+            pass
+
+    with pytest.raises(openwmi.WbemError) as failure:
+        run(attempt)
+    assert (failure.value.code, failure.value.phase) == (RPC_S_SERVER_UNAVAILABLE, "name")
+    assert failure.value.host == "no.such.host.invalid"
+
+
+def test_an_nt_hash_instead_of_a_password(target: str) -> None:
+    from openwmi.wire.ntlm import nt_hash
+
+    async def work() -> None:
+        async with openwmi.connect(target, user="ada", nt_hash=nt_hash(PASSWORD).hex()) as wmi:
+            assert len(await wmi.query("SELECT N FROM Row").fetch_all()) == 250
+
+    run(work)
