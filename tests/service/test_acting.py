@@ -391,3 +391,46 @@ def test_every_method_that_comes_with_the_service_is_guarded_or_known_to_read_on
                 tried += 1
                 assert key in guarded or (name, key) in READS | NOT_THERE, f"{class_.name}.{method.name}"
     assert tried > 10
+
+
+DYING = """
+import os, signal
+from tests.service import test_acting as t
+from tests.service.conftest import Running
+running = Running()
+alice = t.log_on(running, "nobody", t.CIMV2)
+made = t.create(running, alice, "sleep 300")
+print(t.processes(running)[0].pid, made.ProcessId, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return False
+
+
+@as_root
+@pytest.mark.slow
+def test_a_service_that_is_killed_takes_the_callers_process_with_it_and_not_what_was_started() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", DYING],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(one for one in sys.path if one)},
+    )
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
+    helper, started = map(int, ended.stdout.split())
+    try:
+        pause = threading.Event()
+        for _ in range(200):
+            if not is_running(helper):
+                break
+            pause.wait(0.05)
+        assert not is_running(helper)
+        assert is_running(started)
+    finally:
+        os.kill(started, signal.SIGKILL)

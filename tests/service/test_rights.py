@@ -244,14 +244,16 @@ def test_calls_past_the_limits_are_refused_and_hurt_nobody(prepared: Running) ->
     space.provided.add(declaration)
     space.schema.forget(declaration.name)
     alice, bob = (
-        prepared.connect(NAMESPACE, caller=host.caller._replace(sid=f"S-1-5-21-1-2-3-{number}"))
-        for number in (1001, 1002)
+        prepared.connect(
+            NAMESPACE, caller=host.caller._replace(sid=f"S-1-5-21-1-2-3-{number}", remote=remote)
+        )
+        for number, remote in ((1001, True), (1002, False))
     )
     settings, endless = host.settings, ops.CreateInstanceEnum("Rights_Endless")
-    before = settings.max_calls, settings.max_calls_per_user
+    before = settings.max_calls, settings.max_calls_per_account
     sinks = [Collector() for _ in range(4)]
     try:
-        settings.max_calls, settings.max_calls_per_user = prepared.host.service.running + 3, 2
+        settings.max_calls, settings.max_calls_per_account = prepared.host.service.running + 3, 2
         prepared.start(endless, sinks[0], services=alice)
         prepared.start(endless, sinks[1], services=alice)
         assert prepared.status(ops.GetObject(None), services=alice) == WBEM_E_QUOTA_VIOLATION
@@ -261,7 +263,7 @@ def test_calls_past_the_limits_are_refused_and_hurt_nobody(prepared: Running) ->
         assert sinks[0].finished.wait(10)
         assert prepared.status(ops.GetObject(None), services=bob) == 0
     finally:
-        settings.max_calls, settings.max_calls_per_user = before
+        settings.max_calls, settings.max_calls_per_account = before
         for sink, services in zip(sinks[1:3], (alice, bob), strict=True):
             prepared.cancel(sink, services=services)
     assert all(sink.finished.wait(10) for sink in sinks[:3])

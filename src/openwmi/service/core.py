@@ -161,11 +161,10 @@ class Service:
         """Refuse a call past the limits: SERVER_TOO_BUSY for all, QUOTA_VIOLATION for one user (H2)."""
         if self._ended:
             raise error(WBEM_E_SHUTTING_DOWN, "the service is shutting down")
-        if self.calls.of_user(caller.sid) >= self.settings.max_calls_per_user:
-            raise error(
-                WBEM_E_QUOTA_VIOLATION,
-                f"{caller.name} has {self.settings.max_calls_per_user} calls running, the limit",
-            )
+        settings = self.settings
+        most = settings.max_calls_per_account if caller.remote else settings.max_calls_per_user
+        if self.calls.of_user(caller.sid) >= most:
+            raise error(WBEM_E_QUOTA_VIOLATION, f"{caller.name} has {most} calls running, the limit")
         if self.running >= self.settings.max_calls:
             raise error(WBEM_E_SERVER_TOO_BUSY, f"{self.settings.max_calls} calls are running, the limit")
 

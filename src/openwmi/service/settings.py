@@ -9,6 +9,7 @@ class Settings:
     sink_patience: seconds one callback may take before its call is ended (C7).
     cancel_wait: seconds CancelAsyncCall waits for a running callback (DESIGN.md section 1).
     max_calls, max_calls_per_user: pending operations; the excess gets WBEM_E_SERVER_TOO_BUSY or QUOTA_VIOLATION (H2).
+    max_calls_per_account: of one remote caller, so that none can take all the others' room.
     event_queue: events that may wait for one subscription's sink; more end it with QUEUE_OVERFLOW (B90).
     subscriptions, subscriptions_per_user: temporary subscriptions; the excess gets QUOTA_VIOLATION (H5).
     permanent_queues: bytes of events that may wait for the consumers of permanent subscriptions, of all together (H8).
@@ -19,6 +20,7 @@ class Settings:
         "cancel_wait",
         "event_queue",
         "max_calls",
+        "max_calls_per_account",
         "max_calls_per_user",
         "permanent_queues",
         "provider_threads",
@@ -32,6 +34,7 @@ class Settings:
         self.cancel_wait = 1.0
         self.max_calls = 5000
         self.max_calls_per_user = 5000
+        self.max_calls_per_account = 2500
         self.permanent_queues = 10_000_000
         self.provider_threads = 256
         self.event_queue = 10_000
