@@ -171,6 +171,7 @@ def test_a_foreign_domain_leads_to_its_own_accounts_only(accounts: Accounts) -> 
     assert by_upn.account.hashed == BOB
 
 
+@pytest.mark.slow
 def test_what_another_process_changes_is_seen_at_the_next_attempt(accounts: Accounts) -> None:
     accounts.add("alice", ALICE)
     assert accounts.attempt("10.0.0.1").lookup("", "alice") is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import pty
 import subprocess
@@ -54,6 +55,26 @@ def test_an_account_is_added_listed_changed_and_removed(main: Main, tmp_path: Pa
     assert stored(folder)["alice"].hashed == nt_hash("second")
     assert main("user", "rm", "alice").code == 0
     assert set(stored(folder)) == {"boss"}
+
+
+def test_an_account_is_changed_and_keeps_its_sid(main: Main, tmp_path: Path, folder: Path) -> None:
+    main("user", "add", "alice", "--password-file", secret(tmp_path, "x"))
+    before = stored(folder)["alice"]
+    assert main("user", "change", "Alice", "--admin", "--as", "nobody", "--principal", "a@X").code == 0
+    after = stored(folder)["alice"]
+    assert (after.admin, after.runs_as, after.principals) == (True, "nobody", ("a@X",))
+    assert (after.sid, after.hashed, after.name) == (before.sid, before.hashed, "alice")
+    assert main("user", "change", "alice", "--no-admin").code == 0
+    assert stored(folder)["alice"].runs_as == "nobody"
+    assert main("user", "change", "alice", "--no-as").code == 0
+    assert stored(folder)["alice"] == dataclasses.replace(before, principals=("a@X",))
+    for words in (
+        (),
+        ("--admin", "--no-admin"),
+        ("--as", "nobody", "--no-as"),
+        ("--as", "no-such-user-here"),
+    ):
+        assert main("user", "change", "alice", *words).code == 2
 
 
 def test_a_password_comes_through_a_descriptor(main: Main, folder: Path) -> None:

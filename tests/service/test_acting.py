@@ -114,6 +114,7 @@ def test_one_that_guards_nothing_runs_where_it_is(vault: Running) -> None:
 
 
 @as_root
+@pytest.mark.slow
 @pytest.mark.req("calls:A18", "G-66")
 def test_a_mapped_account_reads_and_does_as_its_own_user(vault: Running, reachable: Path) -> None:
     nobody = pwd.getpwnam("nobody")
@@ -142,6 +143,7 @@ def test_a_mapped_account_reads_and_does_as_its_own_user(vault: Running, reachab
 
 
 @as_root
+@pytest.mark.slow
 def test_associations_are_followed_as_the_caller(vault: Running) -> None:
     query = "ASSOCIATORS OF {Vault_Secret.Number=1}"
     assert only(vault, ops.ExecQuery(query), log_on(vault, "nobody")).Uid == pwd.getpwnam("nobody").pw_uid
@@ -149,6 +151,7 @@ def test_associations_are_followed_as_the_caller(vault: Running) -> None:
 
 
 @as_root
+@pytest.mark.slow
 def test_the_process_has_the_users_rights_and_no_way_back(vault: Running) -> None:
     only(vault, ops.ExecQuery(SECRET), log_on(vault, "daemon"))
     (process,) = processes(vault)
@@ -172,6 +175,7 @@ def test_the_process_has_the_users_rights_and_no_way_back(vault: Running) -> Non
 
 
 @as_root
+@pytest.mark.slow
 def test_users_do_not_share_a_process_and_one_that_dies_takes_its_own_calls_alone(vault: Running) -> None:
     alice, bob = log_on(vault, "nobody"), log_on(vault, "daemon")
     only(vault, ops.ExecQuery(SECRET), alice)
@@ -194,6 +198,7 @@ def test_users_do_not_share_a_process_and_one_that_dies_takes_its_own_calls_alon
 
 
 @as_root
+@pytest.mark.slow
 def test_calls_of_one_user_run_side_by_side_in_one_process(vault: Running) -> None:
     alice = log_on(vault, "nobody")
     sinks = [Collector() for _ in range(20)]
@@ -221,6 +226,7 @@ print([can_become(UnixUser(str(uid), uid, uid)) for uid in (65534, 65533, 0)])
 
 
 @as_root
+@pytest.mark.slow
 def test_a_service_that_is_not_root_becomes_nobody_else(vault: Running) -> None:
     ended = subprocess.run(
         [sys.executable, "-c", NOT_ROOT],
@@ -290,6 +296,7 @@ def test_an_unmapped_account_reads_no_guarded_column(
 
 
 @as_root
+@pytest.mark.slow
 @pytest.mark.req("G-26", "calls:A18")
 def test_a_mapped_account_starts_processes_as_its_user_and_ends_those_alone(
     running: Running, sleeper: subprocess.Popen[bytes]
@@ -323,6 +330,7 @@ def test_a_mapped_account_starts_processes_as_its_user_and_ends_those_alone(
 
 
 @as_root
+@pytest.mark.slow
 def test_what_was_started_outlives_the_process_that_started_it(running: Running) -> None:
     alice = log_on(running, "nobody", CIMV2)
     made = create(running, alice, "sleep 300")
@@ -337,6 +345,7 @@ def test_what_was_started_outlives_the_process_that_started_it(running: Running)
 
 
 @as_root
+@pytest.mark.slow
 def test_a_startup_object_reaches_the_callers_process(running: Running, tmp_path: Path) -> None:
     alice = log_on(running, "nobody", CIMV2)
     class_ = running.host.namespaces.named(CIMV2).schema.class_named("Win32_ProcessStartup")
@@ -349,6 +358,7 @@ def test_a_startup_object_reaches_the_callers_process(running: Running, tmp_path
 
 
 @as_root
+@pytest.mark.slow
 def test_files_are_those_that_the_user_can_reach(running: Running, tmp_path: Path) -> None:
     tmp_path.chmod(0o700)
     secret = tmp_path / "secret"

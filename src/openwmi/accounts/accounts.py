@@ -187,15 +187,18 @@ class Accounts:
         *,
         hashed: bytes | None = None,
         admin: bool | None = None,
+        runs_as: str | None = None,
         principals: Iterable[str] | None = None,
     ) -> Account:
-        """Give an account another password, or what else is named."""
+        """Give an account another password, or what else is named; None leaves a thing as it is, "" for runs_as takes
+        its Unix user away."""
         with file.alone(self.path):
             found = self.named(name)
             account = replace(
                 found,
                 hashed=found.hashed if hashed is None else hashed,
                 admin=found.admin if admin is None else admin,
+                runs_as=found.runs_as if runs_as is None else runs_as or None,
                 principals=found.principals if principals is None else tuple(dict.fromkeys(principals)),
             )
             content = file.load(self.path)

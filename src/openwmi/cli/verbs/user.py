@@ -19,20 +19,23 @@ openwmi user add alice
 openwmi user add backup --as backup --password-file /run/secrets/wmi
 openwmi user add boss --admin
 openwmi user passwd alice
+openwmi user change alice --as alice
 openwmi user ls
 openwmi user rm alice
 """
 
 ARGUMENTS = (
-    Argument("action", "ACTION", "add NAME, passwd NAME, rm NAME, or ls"),
+    Argument("action", "ACTION", "add NAME, passwd NAME, change NAME, rm NAME, or ls"),
     Argument("name", "NAME", "of the account", optional=True),
 )
 OPTIONS = (
-    Option("admin", "add: with every right in every namespace"),
-    Option("as", "add: acts on this machine as a Unix user", value="UNIXUSER"),
+    Option("admin", "add, change: with every right in every namespace"),
+    Option("no-admin", "change: with the rights that descriptors give"),
+    Option("as", "add, change: acts on this machine as a Unix user", value="UNIXUSER"),
+    Option("no-as", "change: acts as no Unix user"),
     Option(
         "principal",
-        "add: may log on with Kerberos as PRINCIPAL (alice@REALM)",
+        "add, change: may log on with Kerberos as PRINCIPAL (alice@REALM)",
         value="PRINCIPAL",
         repeated=True,
     ),
@@ -103,6 +106,27 @@ def _check_unix_user(name: str, console: Console) -> None:
         )
 
 
+def _change(options: Options, console: Console) -> int:
+    """The SID stays, and with it what descriptors say of the account."""
+    runs_as = getattr(options, "as")
+    if (options.admin and options.no_admin) or (runs_as and options.no_as):
+        raise Misuse("an option and its opposite are given: nothing is changed")
+    if not (options.admin or options.no_admin or runs_as or options.no_as or options.principal):
+        raise Misuse(
+            "user change needs --admin, --no-admin, --as, --no-as or --principal; passwd changes the password"
+        )
+    if runs_as:
+        _check_unix_user(runs_as, console)
+    account = _accounts().change(
+        options.name,
+        admin=True if options.admin else False if options.no_admin else None,
+        runs_as="" if options.no_as else runs_as,
+        principals=options.principal or None,
+    )
+    console.note(f"account {account.name} is changed; connections that it has stay as they are")
+    return 0
+
+
 def _passwd(options: Options, console: Console) -> int:
     accounts = _accounts()
     name = accounts.named(options.name).name  # before anybody types a password for nobody
@@ -143,4 +167,4 @@ def _ls(options: Options, console: Console) -> int:
     return 0
 
 
-_ACTIONS = {"add": _add, "passwd": _passwd, "rm": _rm, "ls": _ls}
+_ACTIONS = {"add": _add, "passwd": _passwd, "change": _change, "rm": _rm, "ls": _ls}
