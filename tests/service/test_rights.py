@@ -233,7 +233,7 @@ class Endless:
         yield from ()
 
 
-@pytest.mark.req("calls:H2", "calls:A15")
+@pytest.mark.req("calls:H2")
 def test_calls_past_the_limits_are_refused_and_hurt_nobody(prepared: Running) -> None:
     host = prepared.host
     space = host.namespaces.named(NAMESPACE)

@@ -63,7 +63,7 @@ def sid(served: Served, name: str) -> str:
     return str(served.accounts.named(name).sid)
 
 
-@pytest.mark.req("calls:A12", "calls:E14", "calls:I24")
+@pytest.mark.req("calls:A12", "calls:I24")
 async def test_encryption_is_asked_of_every_call_and_of_everything_that_comes_out(
     served: Served, access: Access, address: tuple[str, int]
 ) -> None:
