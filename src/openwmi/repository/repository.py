@@ -44,10 +44,10 @@ _COMPOSED: Final = frozenset((list, dict))
 class Change(NamedTuple):
     """One entry of the change log.
 
-    kind: "namespace", "class" or "instance" with "+" (made), "~" (modified) or "-" (gone), or "gap": entries are
-    missing, anything may have changed. path: of an instance, the root of its keys, "|", its key. before: what was
-    there, as JSON of the encoding room, or None. What came after is what the next change of the same object found, or
-    what is there now: it is not written twice.
+    kind: "namespace", "class" or "instance" with "+" (made), "~" (modified) or "-" (gone); "event+" for an event on its
+    way to another process; or "gap": entries are missing, anything may have changed. path: of an instance, the root of
+    its keys, "|", its key. before: what was there, as JSON of the encoding room, or None. What came after is what the
+    next change of the same object found, or what is there now: it is not written twice.
     """
 
     sequence: int
@@ -382,6 +382,16 @@ class Repository:
         return found
 
     # The change log
+
+    def log_events(self, kind: str, events: Iterable[tuple[str, str, Instance]]) -> None:
+        """Append entries that are no changes: (namespace, what stands for the path, object) of each."""
+        with self.store.writing() as connection:
+            for namespace, path, event in events:
+                _log(connection, namespace, kind, event.classname_, path, dumped(packed(event)))
+
+    def logged(self, stored: str, find: FindClass) -> Any:
+        """The object of such an entry."""
+        return unpacked(loaded(stored), find)
 
     def changes(self, since: int, limit: int = 1000) -> list[Change]:
         """The entries after a sequence number, oldest first."""

@@ -81,6 +81,8 @@ class Access:
         namespaces.repository.listen(self._on_change)
 
     def _on_change(self, change: Change) -> None:
+        if change.kind[:-1] == "event":
+            return
         if change.kind[:-1] == "instance" and change.class_name.lower() not in (THIS, SECURITY):
             return
         if not change.kind.startswith("class"):

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from openwmi.service.events.exchange import Exchange
     from openwmi.service.namespaces import Namespaces
     from openwmi.service.ownership import Ownership
+    from openwmi.service.permanent.relay import Relay
     from openwmi.service.permanent.stored import FindCreator
     from openwmi.service.permanent.subscriptions import PermanentSubscriptions
     from openwmi.threads import Threads
@@ -39,6 +40,7 @@ class Service:
         "_ended",
         "_exchange",
         "_permanent",
+        "_relay",
         "audit",
         "calls",
         "find_creator",
@@ -64,6 +66,7 @@ class Service:
         self._ended = False
         self._exchange: Exchange | None = None
         self._permanent: PermanentSubscriptions | None = None
+        self._relay: Relay | None = None
         # What becomes of every operation of a remote caller.
         self.audit: Callable[[AuditEntry], object] = _logged
         # Who a CreatorSID stands for now.
@@ -87,6 +90,15 @@ class Service:
 
             self._permanent = PermanentSubscriptions(self)
         return self._permanent
+
+    @property
+    def relay(self) -> Relay:
+        """The way of events to the process that runs the permanent subscriptions."""
+        if self._relay is None:
+            from openwmi.service.permanent.relay import Relay
+
+            self._relay = Relay(self)
+        return self._relay
 
     def own(self, path: str | None) -> Ownership:
         """Run what only one process of a store may run, as soon as this one is it. path: of the lock's file, None for a
@@ -173,6 +185,8 @@ class Service:
         self._ended = True
         if self.ownership is not None:
             self.ownership.release()
+        if self._relay is not None:
+            self._relay.flush()
         await self.calls.end_all()
 
 

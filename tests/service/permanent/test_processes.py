@@ -49,10 +49,10 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self.home = folder / "home"
         self.log = folder / "fired.log"
-        self._pipe = str(folder / "pipe")
-        os.mkfifo(self._pipe)
-        self._told = os.open(self._pipe, os.O_RDWR | os.O_NONBLOCK)
-        (folder / "subscriptions.mof").write_text(MOF % (self._pipe, self.log))
+        self.pipe = str(folder / "pipe")
+        os.mkfifo(self.pipe)
+        self._told = os.open(self.pipe, os.O_RDWR | os.O_NONBLOCK)
+        (folder / "subscriptions.mof").write_text(MOF % (self.pipe, self.log))
         self.run("compile", str(folder / "subscriptions.mof"))
 
     def run(self, *arguments: str) -> None:
@@ -94,6 +94,54 @@ def store(tmp_path: Path) -> Iterator[Store]:
     one = Store(tmp_path)
     yield one
     one.close()
+
+
+EXTRINSIC = r"""
+#pragma namespace("\\\\.\\root\\cimv2")
+class Rang : __ExtrinsicEvent { string TimerId; };
+#pragma namespace("\\\\.\\root\\subscription")
+instance of __EventFilter as $Filter {
+    Name = "rang"; QueryLanguage = "WQL"; EventNamespace = "root\\cimv2"; Query = "SELECT * FROM Rang";
+    EventAccess = "O:BAG:BAD:(A;;0x80;;;BA)";
+};
+instance of CommandLineEventConsumer as $Told {
+    Name = "rang"; CommandLineTemplate = "sh -c 'echo \"$1\" > %s' sh %%TimerId%%";
+};
+instance of __FilterToConsumerBinding { Filter = $Filter; Consumer = $Told; };
+"""
+RINGS = r"""
+import sys
+import openwmi.com as com
+com.CoInitializeEx(None, com.COINIT_MULTITHREADED)
+hr, locator = com.CoCreateInstance(com.CLSID_WbemLocator, None, com.CLSCTX_INPROC_SERVER, com.IID_IWbemLocator)
+hr, services = locator.ConnectServer("root\\cimv2", None, None, None, 0, None, None)
+hr, sink = services.QueryObjectSink(0)
+hr, class_, _ = services.GetObject("Rang", 0, None)
+for name in sys.argv[1:]:
+    hr, event = class_.SpawnInstance(0)
+    event.Put("TimerId", 0, name, 0)
+    assert sink.Indicate([event]) == 0
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.req("E-51", "calls:B99")
+def test_what_a_program_raises_reaches_the_process_that_runs_subscriptions(
+    store: Store, tmp_path: Path
+) -> None:
+    (tmp_path / "extrinsic.mof").write_text(EXTRINSIC % store.pipe)
+    store.run("compile", str(tmp_path / "extrinsic.mof"))
+    served = Served(store.home)
+    try:
+        assert served.line() == "ready"
+        environment = {**os.environ, "OPENWMI_HOME": str(store.home)}
+        for name in ("one", "two"):  # each program ends at once
+            subprocess.run([sys.executable, "-c", RINGS, name], env=environment, check=True, timeout=60)
+            assert store.told() == name
+        assert store.silent()
+    finally:
+        served.process.kill()
+        served.process.communicate()
 
 
 def lines(store: Store, count: int) -> list[str]:

@@ -11,7 +11,7 @@ from openwmi.service.events.plan import Event, check_extrinsic, event_plan
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from openwmi.contract.caller import Caller
     from openwmi.contract.outcome import Outcome, Progress
@@ -101,9 +101,10 @@ class EventSink:
         """Event sinks take no status (C27)."""
         return WBEM_S_NO_ERROR
 
-    def _raise(self, events: Iterable[Event]) -> None:
+    def _raise(self, events: Sequence[Event]) -> None:
         for event in events:
             self._exchange.raise_event(self._space.path, event)
+        self._exchange.service.relay.send(self._space, events)
 
     def _admits(self, event: Event) -> bool:
         if self._parent is None:
@@ -119,7 +120,7 @@ class _Batcher:
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        raising: Callable[[Iterable[Event]], None],
+        raising: Callable[[Sequence[Event]], None],
         size: int | None,
         seconds: float | None,
     ) -> None:

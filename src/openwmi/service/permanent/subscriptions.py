@@ -16,6 +16,7 @@ from openwmi.service.hosting import is_registration
 from openwmi.service.permanent.channel import Budget, Channel
 from openwmi.service.permanent.checks import BINDING, CONSUMER, FILTER
 from openwmi.service.permanent.filters import ActiveFilter
+from openwmi.service.permanent.relay import KIND, received
 from openwmi.service.permanent.reports import Reports
 from openwmi.service.permanent.route import Route
 from openwmi.service.permanent.states import States, resumed
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from openwmi.model.instances import Instance
     from openwmi.repository.repository import Change
     from openwmi.service.core import Service
+    from openwmi.service.events.plan import Event
+    from openwmi.service.namespaces import Namespace
     from openwmi.service.ownership import Orphaned
     from openwmi.service.permanent.stored import Binding
 
@@ -113,12 +116,25 @@ class PermanentSubscriptions:
         """In any thread."""
         if not self._running:
             return
-        if change.kind == "gap" or change.kind.startswith("namespace") or self._is_part(change):
+        if change.kind == KIND:
+            self._on_event(change)
+        elif change.kind == "gap" or change.kind.startswith("namespace") or self._is_part(change):
             self._tell(self._read)
         elif change.kind.startswith("class"):
             self._tell(self._retry)
         elif is_registration(change):
             self._tell(self._reload)
+
+    def _on_event(self, change: Change) -> None:
+        """A program of another process has raised an event; permanent subscriptions hear of it here alone."""
+        found = received(self._namespaces, change)
+        if found is not None:
+            self._tell(lambda: self._raise(*found))
+
+    def _raise(self, space: Namespace, event: Event) -> None:
+        exchange = self._service.exchange
+        permanent = [one for one in exchange.listeners(space, event) if one.takes is not None]
+        exchange.raise_event(space.path, event, permanent)
 
     def _is_part(self, change: Change) -> bool:
         """Whether it is about a filter, a consumer or a binding."""
