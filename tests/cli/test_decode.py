@@ -58,7 +58,9 @@ def test_json_and_its_lines_are_the_same(main: Main, sealed: Path, tmp_path: Pat
 def test_without_a_password_it_says_what_would_help(main: Main, sealed: Path) -> None:
     ended = main("decode", str(sealed))
     assert ended.code == 0
-    assert "31 of them are sealed: --password-file opens those of NTLM log-ons" in ended.err
+    assert (
+        "31 of them are sealed: --password-file opens those of NTLM log-ons, --keytab Kerberos" in ended.err
+    )
     assert "SELECT" not in ended.out
 
 
@@ -80,6 +82,7 @@ def test_standard_input_and_a_broken_file(sealed: Path) -> None:
         (b"", (), "the file is empty"),
         (b"05", ("-o", "csv"), "there is no format csv here"),
         (b"05", ("--nt-hash-file", "FILE"), "an NT hash has 32 hexadecimal digits"),
+        (b"abcdef", ("--keytab", "FILE"), "not a keytab"),
         (b"05", ("--password-file", "/does/not/exist"), "No such file"),
     ],
 )

@@ -213,7 +213,7 @@ def test_no_secret_of_a_handshake_is_in_a_record() -> None:
     assert len(response) > 100
     assert not any(response[start : start + 8].hex() in text for start in range(0, 24, 4))
     assert '"user": "ada"' in text
-    assert repr(KEYS) == "Keys(2 hashes)"
+    assert repr(KEYS) == "Keys(2 hashes, 0 service keys)"
 
 
 # Traces ---------------------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from openwmi.cli.options import Options
     from openwmi.wire.decoding import Keys
     from openwmi.wire.decoding.association import Record
+    from openwmi.wire.decoding.kerberos.keytab import ServiceKey
 
     _Format = Callable[[Iterator[Record]], Iterator[str]]
 
@@ -36,6 +37,12 @@ OPTIONS = (
         repeated=True,
     ),
     Option("nt-hash-file", "the same with an NT hash, 32 hexadecimal digits", value="FILE", repeated=True),
+    Option(
+        "keytab",
+        "open what was sealed after Kerberos log-ons with the service's keys",
+        value="FILE",
+        repeated=True,
+    ),
     Option("output", "text, json or jsonl", short="o", value="FORMAT"),
 )
 LARGEST: Final = 1 << 30
@@ -50,9 +57,9 @@ def run(options: Options, console: Console) -> int:
     show = _FORMATS.get(options.output or "text")
     if show is None:
         raise Misuse(f"there is no format {options.output} here: there are {', '.join(_FORMATS)}")
-    tally = _Tally()
+    tally, keys = _Tally(), _keys(options, console)
     try:
-        for text in show(tally.counted(decode(_read(options.file), _keys(options, console)))):
+        for text in show(tally.counted(decode(_read(options.file), keys))):
             console.write(text)
     except PeerMisbehaved as error:
         raise Misuse(f"{options.file}: {error}") from None
@@ -79,7 +86,7 @@ class _Tally:
         if self.pdus:
             yield f"{self.pdus} PDUs"
         if self.sealed:
-            yield f"{self.sealed} of them are sealed: --password-file opens those of NTLM log-ons"
+            yield f"{self.sealed} of them are sealed: --password-file opens those of NTLM log-ons, --keytab Kerberos"
         if self.missing:
             yield f"{self.missing} bytes are missing from the capture"
         if self.broken:
@@ -109,9 +116,20 @@ def _keys(options: Options, console: Console) -> Keys:
 
     hashes = [nt_hash(from_file(path, console)) for path in options.password_file]
     hashes += [_hash(from_file(path, console), path) for path in options.nt_hash_file]
-    if hashes:
-        rc4(hashes[0])  # what the cipher lacks, if it does, is told before anything is printed
-    return Keys(hashes)
+    services = [key for path in options.keytab for key in _service_keys(path)]
+    if hashes or services:
+        rc4(bytes(16))  # a package that ciphers lack is told of before anything is printed
+    return Keys(hashes, services)
+
+
+def _service_keys(path: str) -> list[ServiceKey]:
+    from openwmi.wire.decoding import read_keytab
+    from openwmi.wire.errors import PeerMisbehaved
+
+    try:
+        return read_keytab(_read(path))
+    except PeerMisbehaved as error:
+        raise Misuse(f"{path}: {error}") from None
 
 
 def _hash(text: str, path: str) -> bytes:

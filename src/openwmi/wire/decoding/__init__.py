@@ -5,7 +5,8 @@ Records are dictionaries ready for JSON, without secrets: no response, key, hash
 """
 
 from openwmi.wire.decoding.files import decode
+from openwmi.wire.decoding.kerberos.keytab import read_keytab
 from openwmi.wire.decoding.keys import Keys
 from openwmi.wire.decoding.trace import Trace
 
-__all__ = ["Keys", "Trace", "decode"]
+__all__ = ["Keys", "Trace", "decode", "read_keytab"]
