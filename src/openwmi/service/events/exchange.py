@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from openwmi import wql
 from openwmi.model.errors import error
 from openwmi.model.status import WBEM_E_QUOTA_VIOLATION
+from openwmi.service.events.audience import Audience
 from openwmi.service.events.plan import KINDS, OPERATION, Event, EventPlan, event_plan, polled_targets
 from openwmi.service.events.polling import Poll
 from openwmi.service.events.providers import EventProviders
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from openwmi.calls.running import RunningCall
     from openwmi.contract.caller import Caller
+    from openwmi.model.batches import Rows
     from openwmi.model.classes import Class
     from openwmi.model.instances import Instance
     from openwmi.service.core import Service
@@ -44,7 +46,9 @@ class Exchange:
         self.loop = service.loop
         self.clock = clock
         self._plans: dict[tuple[Any, ...], EventPlan] = {}
-        self._by_class: dict[tuple[str, str], dict[Subscription, None]] = {}
+        self._by_class: dict[tuple[str, str], Audience] = {}
+        # Classes whose bases have no subscriptions that the class itself has not.
+        self._looked_at: dict[tuple[str, str], Class] = {}
         self._by_user: dict[str, int] = {}
         self._polls: dict[tuple[str, str, float, str], Poll] = {}
         self._stored = StoredEvents(self)
@@ -88,8 +92,9 @@ class Exchange:
         plan = self._plan(space, text)
         self._providers.check(space, plan, caller)
         subscription = Subscription(self, space, plan, call, caller, takes)
+        self._looked_at.clear()
         for name in plan.steps:
-            self._by_class.setdefault((space.path.lower(), name), {})[subscription] = None
+            self._audience(space.path.lower(), name).add(subscription)
         self.count += 1
         if takes is None:
             self._by_user[caller.sid] = self._by_user.get(caller.sid, 0) + 1
@@ -106,7 +111,7 @@ class Exchange:
         known = False
         for name in subscription.plan.steps:
             subscriptions = self._by_class.get((key, name))
-            if subscriptions is not None and subscriptions.pop(subscription, subscription) is None:
+            if subscriptions is not None and subscriptions.discard(subscription):
                 known = True
                 if not subscriptions:
                     del self._by_class[key, name]
@@ -219,28 +224,41 @@ class Exchange:
         return (path.lower(), class_name.lower()) in self._by_class
 
     def listeners(self, space: Namespace, event: Event) -> Iterable[Subscription]:
-        """Who subscribes to events of this class in this namespace."""
-        return self._found(space.path, event.class_)
+        """Who may want an event in this namespace."""
+        found = self._found(space.path, event.class_)
+        return found.candidates(event) if found is not None else ()
 
-    def _found(self, path: str, class_: Class) -> Iterable[Subscription]:
+    def _audience(self, space: str, name: str) -> Audience:
+        """Who subscribes to a class, both in lower case."""
+        found = self._by_class.get((space, name))
+        if found is None:
+            found = self._by_class[space, name] = Audience(name)
+        return found
+
+    def _found(self, path: str, class_: Class) -> Audience | None:
         """The subscriptions to events of a class. Those to a base class of it may be older than the class (E-06)."""
         space, name = path.lower(), class_.name.lower()
-        if not class_.is_system:
+        if not class_.is_system and self._looked_at.get((space, name)) is not class_:
+            self._looked_at[space, name] = class_
             for above in class_.derivation:
                 for subscription in tuple(self._by_class.get((space, above.lower()), ())):
                     subscription.plan.settle(class_)
-                    if name in subscription.plan.steps:
-                        self._by_class.setdefault((space, name), {})[subscription] = None
-        return self._by_class.get((space, name), ())
+                    if name in subscription.plan.steps and subscription not in self._by_class.get(
+                        (space, name), ()
+                    ):
+                        self._audience(space, name).add(subscription)
+        return self._by_class.get((space, name))
 
     def raise_event(self, path: str, event: Event, only: Iterable[Subscription] | None = None) -> None:
         """Offer an event to the subscriptions of a namespace, or to some of them."""
         found = self._found(path, event.class_)
-        if not found:
+        if found is None:
             return
         event = self._stamped(event)
-        for subscription in list(found) if only is None else [one for one in only if one in found]:
-            subscription.offer(event)
+        selected: dict[EventPlan, Rows] = {}
+        wanted = tuple(found.candidates(event)) if only is None else [one for one in only if one in found]
+        for subscription in wanted:
+            subscription.offer(event, selected)
 
     def _stamped(self, event: Event) -> Event:
         """With TIME_CREATED, when it is missing (E-05)."""

@@ -64,6 +64,16 @@ class EventPlan:
             left = None if condition == TRUE else condition
             self.steps[key] = step_for(class_, self.query.selection, left, locatable=False)
 
+    def selected(self, event: Event) -> list[tuple[object, ...]]:
+        """What the query makes of an event, as rows of its step's layout: one, or none."""
+        step = self.steps.get(event.class_.name.lower())
+        if step is None:
+            return []
+        layout, row = event.class_.layout, event.row
+        if step.columns != layout.names:
+            row = tuple([row[layout.index[name.lower()]] for name in step.columns])
+        return list(step.run((row,)))
+
 
 def event_plan(space: Namespace, text: str, *, raised: Callable[[Class, Class | None], bool]) -> EventPlan:
     """The plan of an event query; raises what is wrong with it (D-100..D-105, B86).

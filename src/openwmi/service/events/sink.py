@@ -109,7 +109,7 @@ class EventSink:
     def _admits(self, event: Event) -> bool:
         if self._parent is None:
             return True
-        return any(_selects(plan, event) for plan in self._plans) and self._parent._admits(event)
+        return any(plan.selected(event) for plan in self._plans) and self._parent._admits(event)
 
 
 class _Batcher:
@@ -151,15 +151,6 @@ class _Batcher:
 def _weight(event: Event) -> int:
     """About the bytes that the values of an event take."""
     return sum(2 * len(value) if isinstance(value, (str, tuple)) else 8 for value in event.row)
-
-
-def _selects(plan: EventPlan, event: Event) -> bool:
-    """Whether an event query takes an event."""
-    step = plan.steps.get(event.class_.name.lower())
-    if step is None:
-        return False
-    index = event.class_.layout.index
-    return any(True for _ in step.run((tuple([event.row[index[name.lower()]] for name in step.columns]),)))
 
 
 def _anybody(_: object, __: object) -> bool:

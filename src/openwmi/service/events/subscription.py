@@ -79,26 +79,23 @@ class Subscription:
             self._grouper.stop()
         self._exchange.remove(self)
 
-    def offer(self, event: Event) -> None:
-        """Deliver an event if it matches and is meant for this subscriber (B91)."""
-        step = self.plan.steps.get(event.class_.name.lower())
-        if step is None or not receives(event, self.caller):
+    def offer(self, event: Event, selected: dict[EventPlan, Rows]) -> None:
+        """Deliver an event if it matches and is meant for this subscriber (B91). selected: what queries have made of
+        it already; subscriptions with one text share the work."""
+        if not receives(event, self.caller) or (self.takes is not None and not self.takes(event)):
             return
-        if self.takes is not None and not self.takes(event):
-            return
-        names = event.class_.layout.names
-        row = event.row
-        if step.columns != names:
-            index = event.class_.layout.index
-            row = tuple([row[index[name.lower()]] for name in step.columns])
-        results = list(step.run((row,)))
-        if not results:
+        plan = self.plan
+        rows = selected.get(plan)
+        if rows is None:
+            step = plan.steps[event.class_.name.lower()]
+            rows = selected[plan] = Rows(step.layout, plan.selected(event))
+        if not len(rows):
             return
         if self._grouper is not None:
-            shaped = Instance(step.layout, results[0])
+            shaped = Instance(rows.layout, rows.rows[0])
             self._grouper.add(shaped, Instance(event.class_.layout, event.row))
         elif self._has_room():
-            self.call.on_batch(Rows(step.layout, results))
+            self.call.on_batch(rows)
 
     def _deliver_group(self, event: Instance) -> None:
         if self._has_room():
