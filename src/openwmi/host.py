@@ -144,12 +144,12 @@ class Host:
             if self._service is None:
                 from openwmi.portal import Portal
                 from openwmi.service.core import Service
-                from openwmi.service.limits import apply
+                from openwmi.service.limits import follow
 
                 self._portal = Portal()
                 self._service = Service(self._portal.loop, self.namespaces)
                 self._service.find_creator = self.creator
-                apply(self.namespaces, self._service.settings)
+                follow(self.namespaces, self._service)
                 if self._owns:
                     self._portal.loop.call_soon_threadsafe(self._service.own, self.owner_lock)
             return self._service

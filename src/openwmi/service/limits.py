@@ -13,11 +13,14 @@ from openwmi.model.datetimes import sort_key
 if TYPE_CHECKING:
     from openwmi.model.classes import Class
     from openwmi.model.instances import Instance
+    from openwmi.repository.repository import Change
+    from openwmi.service.core import Service
     from openwmi.service.namespaces import Namespace, Namespaces
     from openwmi.service.settings import Settings
 
 ROOT: Final = "root"
 IDENTIFICATION: Final = "__cimomidentification"
+ARBITRATOR: Final = "__arbitratorconfiguration"
 # Of every namespace: what keeps its security (service.access), and the qualifiers that set it (I23, I24).
 NAMESPACE: Final = "__namespace"
 THIS: Final = "__thisnamespace"
@@ -27,7 +30,7 @@ SDDL: Final = "NamespaceSecuritySDDL"
 _FIVE_MINUTES: Final = {"ClearAfter": "00000000000500.000000:000"}  # B-41
 _DEFAULTS: Final[dict[str, dict[str, Any]]] = {
     # The other properties are documented as unused: stored, not enforced (H6).
-    "__arbitratorconfiguration": {
+    ARBITRATOR: {
         "TemporarySubscriptionsTotal": 10_000,
         "TemporarySubscriptionsPerUser": 1_000,
         "PermanentSubscriptionsTotal": 10_000,
@@ -93,7 +96,7 @@ def host_quotas(namespaces: Namespaces) -> HostQuotas:
 
 def permanent_quotas(namespaces: Namespaces) -> tuple[int, int]:
     """How many bindings there may be in all, and of one creator (H5)."""
-    values = _effective(namespaces, "__arbitratorconfiguration")
+    values = _effective(namespaces, ARBITRATOR)
     return values["PermanentSubscriptionsTotal"], values["PermanentSubscriptionsPerUser"]
 
 
@@ -109,7 +112,27 @@ def idle_seconds(namespaces: Namespaces, name: str = "__objectprovidercachecontr
 
 
 def apply(namespaces: Namespaces, settings: Settings) -> None:
-    """Take the stored limits of subscriptions over into a service that starts (H5)."""
-    values = _effective(namespaces, "__arbitratorconfiguration")
+    """Take the stored limits of subscriptions and of polling over into a service (H5)."""
+    values = _effective(namespaces, ARBITRATOR)
     settings.subscriptions = values["TemporarySubscriptionsTotal"]
     settings.subscriptions_per_user = values["TemporarySubscriptionsPerUser"]
+    settings.polling = values["PollingInstructionsTotal"]
+    settings.polling_per_user = values["PollingInstructionsPerUser"]
+    settings.polling_memory = values["PollingMemoryTotal"]
+    settings.polling_memory_per_user = values["PollingMemoryPerUser"]
+
+
+def follow(namespaces: Namespaces, service: Service) -> None:
+    """Take them over, now and soon after somebody has changed them (H6). Those who subscribe already stay."""
+    settings = service.settings
+
+    def changed(change: Change) -> None:
+        """In any thread; while the log is read, the store is not."""
+        if change.class_name.lower() == ARBITRATOR and change.namespace.lower() == ROOT:
+            try:
+                service.loop.call_soon_threadsafe(apply, namespaces, settings)
+            except RuntimeError:  # the service has ended
+                pass
+
+    apply(namespaces, settings)
+    namespaces.repository.listen(changed)

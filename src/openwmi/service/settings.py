@@ -11,18 +11,26 @@ class Settings:
     max_calls, max_calls_per_user: pending operations; the excess gets WBEM_E_SERVER_TOO_BUSY or QUOTA_VIOLATION (H2).
     max_calls_per_account: of one remote caller, so that none can take all the others' room.
     event_queue: events that may wait for one subscription's sink; more end it with QUEUE_OVERFLOW (B90).
+    event_drop_limit: events of earlier readings, or groups, that may still wait when the next ones come (H9, B90).
     subscriptions, subscriptions_per_user: temporary subscriptions; the excess gets QUOTA_VIOLATION (H5).
+    polling, polling_per_user: classes that subscriptions have polled, each counted for itself; polling_memory,
+    polling_memory_per_user: bytes of the instances that readings are compared with. Both: QUOTA_VIOLATION (H5, E-25).
     permanent_queues: bytes of events that may wait for the consumers of permanent subscriptions, of all together (H8).
     provider_threads: threads one provider may hold; further calls wait without a thread (H11: ThreadsPerHost 256).
     """
 
     __slots__ = (
         "cancel_wait",
+        "event_drop_limit",
         "event_queue",
         "max_calls",
         "max_calls_per_account",
         "max_calls_per_user",
         "permanent_queues",
+        "polling",
+        "polling_memory",
+        "polling_memory_per_user",
+        "polling_per_user",
         "provider_threads",
         "sink_patience",
         "subscriptions",
@@ -38,5 +46,10 @@ class Settings:
         self.permanent_queues = 10_000_000
         self.provider_threads = 256
         self.event_queue = 10_000
+        self.event_drop_limit = 1_000
+        self.polling = 10_000
+        self.polling_per_user = 1_000
+        self.polling_memory = 10_000_000
+        self.polling_memory_per_user = 5_000_000
         self.subscriptions = 10_000
         self.subscriptions_per_user = 1_000

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from openwmi.contract.caller import Caller
     from openwmi.model.batches import Rows
     from openwmi.model.classes import Class
+    from openwmi.model.errors import WbemError
     from openwmi.model.instances import Instance
     from openwmi.service.core import Service
     from openwmi.service.events.timers import Timers
@@ -57,6 +58,7 @@ class Exchange:
         self._brakes: set[object] = set()
         self._brakes_until = 0.0
         self.count = 0
+        self.burst = 0  # counts what raises several events at once: readings of polls, groups that close
 
     @property
     def limit(self) -> int:
@@ -90,6 +92,7 @@ class Exchange:
         if takes is None:
             self._check_quota(text, caller)
         plan = self._plan(space, text)
+        self._check_polling(plan, caller)
         self._providers.check(space, plan, caller)
         subscription = Subscription(self, space, plan, call, caller, takes)
         self._looked_at.clear()
@@ -133,6 +136,34 @@ class Exchange:
                 f"{mine} subscriptions of {caller.name}, {total} in all: the quota is reached",
                 parameter=text,
             )
+
+    def _check_polling(self, plan: EventPlan, caller: Caller) -> None:
+        """QUOTA_VIOLATION for more polling than one user, or all, may have (E-25)."""
+        if not plan.polled:
+            return
+        settings, more = self.service.settings, len(plan.polled)
+        counts = [(poll.caller.sid, len(poll)) for poll in self._polls.values()]
+        total, mine = sum(count for _, count in counts), sum(c for sid, c in counts if sid == caller.sid)
+        if total + more > settings.polling or mine + more > settings.polling_per_user:
+            raise error(
+                WBEM_E_QUOTA_VIOLATION,
+                f"{mine} classes are polled for {caller.name}, {total} in all: the quota is reached",
+                parameter=plan.query.select.text,
+            )
+
+    def polling_fault(self, caller: Caller) -> WbemError | None:
+        """What is to be said when the instances that polls remember take more than the quota of memory."""
+        settings, sizes = (
+            self.service.settings,
+            [(one.caller.sid, one.memory) for one in self._polls.values()],
+        )
+        total, mine = sum(size for _, size in sizes), sum(size for sid, size in sizes if sid == caller.sid)
+        if total <= settings.polling_memory and mine <= settings.polling_memory_per_user:
+            return None
+        return error(
+            WBEM_E_QUOTA_VIOLATION,
+            f"polling for {caller.name} takes {mine} bytes, {total} in all: the quota of memory is reached",
+        )
 
     def _uncount(self, sid: str) -> None:
         left = self._by_user[sid] - 1

@@ -9,6 +9,7 @@ from openwmi.service.events.plan import CREATION, DELETION, MODIFICATION
 from openwmi.service.execute import segments
 from openwmi.service.execution import Execution
 from openwmi.service.feed import Feed
+from openwmi.service.permanent.weights import weight
 
 if TYPE_CHECKING:
     import asyncio
@@ -73,6 +74,7 @@ class Poll:
         "class_",
         "interval",
         "loop",
+        "memory",
         "planner",
         "readings",
         "space",
@@ -104,6 +106,7 @@ class Poll:
         self._timer: asyncio.TimerHandle | None = None
         self._due = 0.0
         self.readings = 0
+        self.memory = 0  # about the bytes of the baseline
 
     def add(self, subscription: Subscription) -> None:
         """Let a subscription take part. It begins with a reading of its own as its baseline, so that it hears of
@@ -116,6 +119,9 @@ class Poll:
             if self._timer is not None:
                 self._timer.cancel()
             self._read()
+
+    def __len__(self) -> int:
+        return len(self._subscriptions)
 
     def serves(self, subscription: Subscription) -> bool:
         """Whether a subscription takes part."""
@@ -145,6 +151,7 @@ class Poll:
 
     def _read(self) -> None:
         self._timer = None
+        self._exchange.burst += 1
         self.readings += 1
         self._fresh |= self._joined
         self._joined.clear()
@@ -188,6 +195,7 @@ class Poll:
         if fault is None:
             now = {one.relpath_ or "": one for one in objects}
             before, self._baseline = self._baseline, now
+            self._weigh()
             if before is not None:
                 self._tell(before, now)
         self._through(failed=fault is not None)
@@ -208,6 +216,7 @@ class Poll:
 
     def _fetch(self, paths: list[str]) -> None:
         if not paths or not self._subscriptions:
+            self._weigh()
             self._through(failed=False)
             return
         path = paths.pop(0)
@@ -221,6 +230,15 @@ class Poll:
             self._fetch(paths)
 
         self._reading = _Reading(self, GetObject(path), fetched)
+
+    def _weigh(self) -> None:
+        """Past the quota of memory the poll ends, with everybody who depends on it (E-25)."""
+        assert self._baseline is not None
+        self.memory = sum(map(weight, self._baseline.values()))
+        fault = self._exchange.polling_fault(self.caller)
+        if fault is not None:
+            for subscription in tuple(self._subscriptions):
+                subscription.end(fault)
 
     def _tell(self, before: dict[str, Instance], now: dict[str, Instance]) -> None:
         for path, one in before.items():

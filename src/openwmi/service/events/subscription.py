@@ -23,7 +23,18 @@ if TYPE_CHECKING:
 class Subscription:
     """Stands where other calls have a feed: it produces when something happens, not when it is asked."""
 
-    __slots__ = ("_awaited", "_exchange", "_grouper", "call", "caller", "plan", "space", "takes")
+    __slots__ = (
+        "_awaited",
+        "_burst",
+        "_exchange",
+        "_grouper",
+        "_left",
+        "call",
+        "caller",
+        "plan",
+        "space",
+        "takes",
+    )
 
     def __init__(
         self,
@@ -42,6 +53,7 @@ class Subscription:
         self.takes = takes
         self._grouper: Grouper | None = None
         self._awaited: tuple[object, ...] = ()
+        self._burst = self._left = 0
         if plan.query.group_within is not None:
             aggregate = space.schema.class_named("__AggregateEvent")
             self._grouper = Grouper(exchange.loop, plan, aggregate, self._deliver_group)
@@ -98,14 +110,22 @@ class Subscription:
             self.call.on_batch(rows)
 
     def _deliver_group(self, event: Instance) -> None:
+        self._exchange.burst += 1
         if self._has_room():
             self.call.on_batch([event])
 
     def _has_room(self) -> bool:
         """Whether one more event may wait. Too many end the subscription with a status of its own: nothing is lost in
         silence (B90)."""
-        limit = self._exchange.limit
-        if self.call.machine.waiting < limit:
+        limit, waiting = self._exchange.limit, self.call.machine.waiting
+        if self._grouper is not None or self.plan.polled:
+            # What one reading brings may be more than the limit: it counts what was there before.
+            if self._burst != self._exchange.burst:
+                self._burst, self._left = self._exchange.burst, waiting
+            drop = self._exchange.service.settings.event_drop_limit
+            if self._left > drop:
+                limit, waiting = drop, self._left
+        if waiting < limit:
             return True
         self.end(error(WBEM_E_QUEUE_OVERFLOW, f"{limit} events wait for a sink that does not take them"))
         return False
