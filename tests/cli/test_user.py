@@ -102,7 +102,7 @@ def test_a_password_that_others_can_read_is_told(main: Main, tmp_path: Path) -> 
         (("add", "alice", "secret-word"), "secret-word"),
         (("add", "alice", "--password", "secret"), "--password"),
         (("add", "alice", "--password-fd", "1"), "--password-fd"),
-        (("add", "alice", "--password-fd", "77"), "descriptor 77"),
+        (("add", "alice", "--password-fd", "1000000"), "descriptor 1000000"),
         (("add", "alice", "--password-file", "/no/such/file"), "No such file"),
         (("add", "alice", "--password-fd", "0", "--password-file", "x"), "one of"),
         (("add", "alice", "--as", "no-such-user-here"), "no Unix user"),

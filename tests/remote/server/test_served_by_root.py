@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from tests.remote.server.impacket_kit import close_everything
 from tests.remote.server.serving import PASSWORD, own_address
 from tests.remote.server.test_impacket import LEVELS, Client, all_of, properties
 
@@ -85,11 +86,11 @@ def client(machine: Machine) -> Iterator[Callable[..., Client]]:
     """Log on; impacket can have one client of an address at a time."""
 
     def connected(user: str, level: str = "privacy") -> Client:
-        Client.close()
+        close_everything()
         return Client(machine.address, LEVELS[level], user)
 
     yield connected
-    Client.close()
+    close_everything()
 
 
 @pytest.fixture
