@@ -13,8 +13,9 @@ import os
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -121,6 +122,25 @@ class Kdc:
     def stop(self) -> None:
         self._process.terminate()
         self._process.communicate(timeout=10)
+
+
+def sides(kdc: Kdc, auth_type: int) -> tuple[Callable[[], Any], Callable[[int, int], Any]]:
+    """Both ends of log-ons to host/localhost, raw or negotiated: makes a client's context; accepts as a server does."""
+    from openwmi.wire import kerberos, spnego
+    from openwmi.wire.rpc import AuthType
+
+    credential = kerberos.Credential.password(kdc.principal, kdc.password)
+    keys = kerberos.ServiceKeys(kdc.keytab)
+
+    def context() -> Any:
+        raw = kerberos.Initiator(credential, "host/localhost")
+        return raw if auth_type == AuthType.KERBEROS else spnego.initiating(kerberos=raw)
+
+    def accept(kind: int, level: int) -> Any:
+        made = kerberos.Acceptor(keys, str)
+        return made if kind == AuthType.KERBEROS else spnego.accepting(kerberos=lambda: made)
+
+    return context, accept
 
 
 @pytest.fixture(scope="session")

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.kerberos_kit import Kdc, kdc
+from tests.kerberos_kit import Kdc, kdc, sides
 from tests.tshark import Judgement, judged
 from tests.wire.pcapfile import conversation, ethernet, pcap
 from tests.wire.peers import NAMES, NOW, PASSWORD, accounts
 from tests.wire.session import THIS, Carried, played, steps
 
-from openwmi.wire import kerberos, spnego
+from openwmi.wire import spnego
 from openwmi.wire.dcom import guids
 from openwmi.wire.ntlm import Acceptor, Credential, Initiator
 from openwmi.wire.rpc import AuthLevel, AuthType
@@ -91,17 +91,7 @@ def test_a_negotiated_session(tmp_path: Path) -> None:
 @pytest.mark.parametrize("level", [AuthLevel.INTEGRITY, AuthLevel.PRIVACY])
 @pytest.mark.parametrize("auth_type", [AuthType.KERBEROS, AuthType.SPNEGO])
 def test_kerberos(level: int, auth_type: int, kdc: Kdc, tmp_path: Path) -> None:
-    credential = kerberos.Credential.password(kdc.principal, kdc.password)
-    keys = kerberos.ServiceKeys(kdc.keytab)
-
-    def context() -> Any:
-        raw = kerberos.Initiator(credential, "host/localhost")
-        return raw if auth_type == AuthType.KERBEROS else spnego.initiating(kerberos=raw)
-
-    def accepted(kind: int, level: int) -> Any:
-        made = kerberos.Acceptor(keys, str)
-        return made if kind == AuthType.KERBEROS else spnego.accepting(kerberos=lambda: made)
-
+    context, accepted = sides(kdc, auth_type)
     carried = played(context, accepted, level, calls=CALLS)
     told = judged(
         written(carried, tmp_path), "-o", "kerberos.decrypt:TRUE", "-o", f"kerberos.file:{kdc.keytab}"
