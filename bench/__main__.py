@@ -14,6 +14,7 @@ from bench.harness import report
 BENCHMARKS = (
     "wmio",
     "wire",
+    "serving",
     "processes",
     "wql",
     "delivery",

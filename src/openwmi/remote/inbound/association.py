@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _LOG: Final = logging.getLogger("openwmi.remote")
 _QUICKACK: Final[int | None] = getattr(socket, "TCP_QUICKACK", None)
+_HANDSHAKES: Final = (e.Established, e.AuthenticationRefused)
 _CALL_CANCELLED: Final = 0x1C00000D  # nca_s_fault_cancel
 _UNSPECIFIED: Final = 0x1C000012  # nca_s_fault_unspec
 
@@ -125,7 +126,7 @@ class Association(asyncio.Protocol):
         self._since = self._owner.now()
         happened = self._rpc.receive(data)
         self._handle_all(happened)
-        if not self._flush() and happened:
+        if not self._flush() and any(isinstance(event, _HANDSHAKES) for event in happened):
             self._acknowledge()
         self._account()
 

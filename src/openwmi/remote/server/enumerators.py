@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from openwmi.model.errors import WbemError
 from openwmi.model.status import WBEM_S_NO_ERROR, WBEM_S_TIMEDOUT
+from openwmi.remote.server.eager import eager
 from openwmi.remote.server.protected import protected
 from openwmi.wire.wmi import enumerators as w
 from openwmi.wire.wmi import guids
@@ -19,7 +20,7 @@ from openwmi.wire.wmi.types import reference_to
 from openwmi.wmio.arrays import ArrayEncoder, joined
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
     from uuid import UUID
 
     from openwmi.faces.views import Enumerator
@@ -104,7 +105,10 @@ class EnumeratorObject:
     async def _reset(self, incoming: Incoming, asked: w.Nothing) -> Result:
         return Result(await self._position.view.reset())
 
-    async def _next(self, incoming: Incoming, asked: w.Next) -> w.NextAnswer:
+    def _next(self, incoming: Incoming, asked: w.Next) -> w.NextAnswer | Awaitable[w.NextAnswer]:
+        return eager(self._page(asked))
+
+    async def _page(self, asked: w.Next) -> w.NextAnswer:
         references: list[bytes] = []
 
         def take(objects: list[Instance | Class]) -> int:
@@ -166,7 +170,12 @@ class SmartEnumerator:
     def released(self) -> None:
         self._position.let_go()
 
-    async def _next(self, incoming: Incoming, asked: w.SmartNext) -> w.SmartNextAnswer:
+    def _next(
+        self, incoming: Incoming, asked: w.SmartNext
+    ) -> w.SmartNextAnswer | Awaitable[w.SmartNextAnswer]:
+        return eager(self._page(asked))
+
+    async def _page(self, asked: w.SmartNext) -> w.SmartNextAnswer:
         packets: list[bytes] = []
         returned = 0
 
