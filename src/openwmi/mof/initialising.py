@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _STRING: Final = int(CimType.STRING)
 _BOOLEAN: Final = int(CimType.BOOLEAN)
+# A boolean may stand in quotes: Microsoft's registration of the View provider has one so.
+_TRUTHS: Final = {"true": True, "false": False}
 _OBJECT: Final = int(CimType.OBJECT)
 _REFERENCE: Final = int(CimType.REFERENCE)
 _CHAR16: Final = int(CimType.CHAR16)
@@ -93,6 +95,8 @@ class Initialiser:
                 raise value.error(s.WBEMMOF_E_TYPE_MISMATCH, message)
             made = self._embedded(value)
             return self._coerced(node, made, code, reference, number)
+        if code == _BOOLEAN and isinstance(value, str) and (truth := _TRUTHS.get(value.lower())) is not None:
+            return truth
         if isinstance(value, bool) or (isinstance(value, str) and code == _CHAR16):
             message = f"the value is not a {type_name(code)}"
             raise self._wrong(node, s.WBEMMOF_E_TYPE_MISMATCH, message, number)

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from openwmi.service.registered.hostprocess import HostProcesses
     from openwmi.service.registered.provider import RegisteredProvider
     from openwmi.service.registered.registration import Registration
-    from openwmi.service.schema import Schema
 
 
 # The roles that another method of the contract plays.
@@ -189,9 +188,7 @@ class Providers:
             if found is not None and name.lower() not in self._hosted:
                 yield found
 
-    def registered(
-        self, registration: Registration, space: NamespaceProviders, schema: Schema
-    ) -> RegisteredProvider:
+    def registered(self, registration: Registration, space: NamespaceProviders) -> RegisteredProvider:
         """What runs the provider of a registration."""
         from openwmi.service.registered.provider import RegisteredProvider
 
@@ -200,7 +197,7 @@ class Providers:
             self._spaces.add(space)
 
         def made(initialization: Initialization) -> Any:
-            made = self._made(registration, initialization, schema)
+            made = self._made(registration, initialization, space.namespace)
             self._watch_idle(registration.kept, self._idle(registration.kept))
             return made
 
@@ -227,16 +224,21 @@ class Providers:
         if left:
             self._watch_idle(kept, seconds)
 
-    def _made(self, registration: Registration, initialization: Initialization, schema: Schema) -> Any:
+    def _made(self, registration: Registration, initialization: Initialization, space: Namespace) -> Any:
         """The object behind a registration, or its stand-in for one in a host process."""
         from openwmi.service.registered import code
+
+        if registration.views:
+            from openwmi.service.views.provider import ViewProvider
+
+            return ViewProvider(space)
 
         if not (registration.ours or registration.decoupled):
             code.check_announced(registration.module, registration.class_name, self.announced)
         if registration.host is not None:
             from openwmi.service.registered.hostcall import HostedObject
 
-            return HostedObject(self.hosts, registration, initialization, schema)
+            return HostedObject(self.hosts, registration, initialization, space.schema)
         return code.initialized(code.load(registration.module, registration.class_name), initialization)
 
 
@@ -251,6 +253,10 @@ class NamespaceProviders:
         self._registered: dict[str, RegisteredProvider] = {}
         self._checked: set[str] = set()  # those whose registration has not changed since it was read
         self._lock = threading.Lock()
+
+    @property
+    def namespace(self) -> Namespace:
+        return self._space
 
     def of(self, class_: Class) -> HostedProvider:
         """The provider of a dynamic class; PROVIDER_NOT_FOUND when nobody registered it (B47, F-02)."""
@@ -311,7 +317,7 @@ class NamespaceProviders:
         with self._lock:
             found = self._registered.get(key)
             if found is None:
-                found = self._providers.registered(registration, self, self._space.schema)
+                found = self._providers.registered(registration, self)
                 self._registered[key] = found
             return found
 
@@ -341,11 +347,7 @@ class NamespaceProviders:
             raise
         found = self._registered.get(key)
         if registration is None or found is None or found.registration != registration:
-            found = (
-                self._providers.registered(registration, self, self._space.schema)
-                if registration is not None
-                else None
-            )
+            found = self._providers.registered(registration, self) if registration is not None else None
             self._replace(key, found)
         return found
 

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 _CODE: Final = re.compile(
     r"python:((?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*):([A-Za-z_]\w*)\Z", re.ASCII | re.IGNORECASE
 )
+# The View provider, which runs in the service wherever its HostingModel would have it.
+VIEWS: Final = "{AA70DDF4-E11C-11D1-ABB0-00C04FD9159E}"
 _GUID: Final = re.compile(r"\{[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}\}\Z", re.IGNORECASE)
 _QUERY_LEVELS: Final = frozenset(
     ("wql:unaryselect", "wql:references", "wql:associators", "wql:v1providerdefined")
@@ -78,8 +80,7 @@ class Registration(NamedTuple):
 
     module, class_name: the code. host: None for the service's own process. roles: what the registrations declare
     (F-20); selects: conditions may be passed on (WQL:UnarySelect, F-21). Timeouts in seconds, None without limit.
-    callers: SDDL of who may call it, None for everybody. ours: it is no registration of the repository, its code is
-    that of a provider that runs already.
+    callers: SDDL of who may call it, None for everybody. ours: its code is the service's own.
     """
 
     name: str
@@ -104,6 +105,11 @@ class Registration(NamedTuple):
             return _CONSUMERS_KEPT
         only = {role for _, role in _PROPERTY_ROLES}
         return _PROPERTIES_KEPT if self.roles and self.roles <= only else _OBJECTS_KEPT
+
+    @property
+    def views(self) -> bool:
+        """Whether it is the View provider (F-40)."""
+        return self.class_name == VIEWS
 
     @property
     def decoupled(self) -> bool:
@@ -157,7 +163,10 @@ def read_registration(space: Namespace, name: str) -> Registration | None:
     roles, selects = _roles(registrations, name)
     host = _host(provider.raw_("HostingModel"), name, space.path)
     decoupled = host is not None and host.account == DECOUPLED
-    module, class_name = ("", "") if decoupled else _code(provider, name)
+    views = str(provider.raw_("CLSID") or "").upper() == VIEWS
+    if views:
+        host = None
+    module, class_name = ("", VIEWS) if views else ("", "") if decoupled else _code(provider, name)
     if host is not None and not roles.isdisjoint(role for _, role in _PROPERTY_ROLES):
         raise _malformed(name, "a property provider runs in the service's own process (F-26)")
     return Registration(
