@@ -57,7 +57,7 @@ class SecurityContext(Protocol):
 class Security:
     """A security context as a connection uses it: with its number, its level, and whether it failed."""
 
-    __slots__ = ("context", "context_id", "failed", "level", "sign_head")
+    __slots__ = ("context", "context_id", "failed", "level", "seals", "sign_head", "signs")
 
     def __init__(
         self, context_id: int, level: int, context: SecurityContext, *, sign_head: bool = False
@@ -66,18 +66,12 @@ class Security:
         self.level = level
         self.context = context
         self.failed = False
+        # Whether PDUs of calls carry a token, and hide their stubs; at CONNECT the handshake is all there is.
+        self.signs = level > AuthLevel.CONNECT
+        self.seals = level >= AuthLevel.PRIVACY
         # Header signing is agreed for each context by itself: Windows asks for it at level 6 and not at level 4
         # of the same connection.
         self.sign_head = sign_head
-
-    @property
-    def signs(self) -> bool:
-        """Whether PDUs of calls carry a token; at CONNECT the handshake is all there is."""
-        return self.level > AuthLevel.CONNECT
-
-    @property
-    def seals(self) -> bool:
-        return self.level >= AuthLevel.PRIVACY
 
     def verifier(self, token: bytes) -> Verifier:
         return Verifier(self.context.auth_type, self.level, self.context_id, token)
