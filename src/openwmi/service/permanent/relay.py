@@ -8,6 +8,7 @@ raised it, what was before is the event. The process that runs them raises it an
 from __future__ import annotations
 
 import logging
+import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -46,6 +47,7 @@ class Relay:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._waiting: deque[_Sent] = deque()
+        self._lock = threading.Lock()
         self._writing = False
         self._looked = -LOOK_SECONDS
         self._wanted = False
@@ -91,29 +93,27 @@ class Relay:
             self._writing = True
 
     def flush(self) -> None:
-        """Write what waits, now. From any thread."""
-        repository = self._service.namespaces.repository
-        while self._waiting:
-            portion: list[_Sent] = []
-            while self._waiting and len(portion) < PORTION:
-                portion.append(self._waiting.popleft())
-            try:
-                repository.opened().log_events(
-                    KIND,
-                    [
-                        (
-                            sent.space.path,
-                            publisher_text(sent.event.publisher),
-                            Instance(sent.event.class_.layout, sent.event.row),
-                        )
-                        for sent in portion
-                    ],
-                )
-            except Exception:  # noqa: BLE001 - the store is another program's too
-                _LOG.warning(
-                    "%d events for permanent subscriptions cannot be stored", len(portion), exc_info=True
-                )
-                self.lost += len(portion)
+        """Write what waits, now, and be sure that what somebody else was just writing is written. From any thread."""
+        with self._lock:
+            while self._waiting:
+                self._write_portion()
+
+    def _write_portion(self) -> None:
+        portion: list[_Sent] = []
+        while self._waiting and len(portion) < PORTION:
+            portion.append(self._waiting.popleft())
+        try:
+            self._service.namespaces.repository.opened().log_events(KIND, [_logged(one) for one in portion])
+        except Exception:  # noqa: BLE001 - the store is another program's too
+            _LOG.warning(
+                "%d events for permanent subscriptions cannot be stored", len(portion), exc_info=True
+            )
+            self.lost += len(portion)
+
+
+def _logged(sent: _Sent) -> tuple[str, str, Instance]:
+    space, event = sent
+    return space.path, publisher_text(event.publisher), Instance(event.class_.layout, event.row)
 
 
 def publisher_text(publisher: Caller | None) -> str:
