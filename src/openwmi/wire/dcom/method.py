@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
-from openwmi.wire.dcom.orpc import NO_THAT, ORPC_THAT, ORPC_THIS, OrpcThat, OrpcThis
+from openwmi.wire.dcom.orpc import NO_THAT, ORPC_THAT, ORPC_THIS, OrpcThat, OrpcThis, read_this
 from openwmi.wire.errors import BAD_STUB_DATA, PeerMisbehaved
 from openwmi.wire.ndr import NdrReader, NdrWriter, Parameters
 
@@ -81,7 +81,7 @@ class ObjectMethod(_Method[In, Out]):
 
     def called(self, stub: Buffer) -> tuple[OrpcThis, In]:
         reader = NdrReader(stub, _CLAUSE)
-        return _headed(ORPC_THIS.read, reader), self.request.read(reader)
+        return _headed(read_this, reader), self.request.read(reader)
 
     def answer(self, outputs: Out, that: OrpcThat = NO_THAT) -> bytes:
         writer = NdrWriter()

@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
+from uuid import UUID
 
+from openwmi.wire.buffers import Layout
 from openwmi.wire.errors import RPC_E_VERSION_MISMATCH, PeerIncompatible
 from openwmi.wire.ndr import (
     GUID,
@@ -21,9 +23,6 @@ from openwmi.wire.ndr import (
     Type,
     Unique,
 )
-
-if TYPE_CHECKING:
-    from uuid import UUID
 
 
 class ComVersion(NamedTuple):
@@ -140,5 +139,18 @@ class OrpcThat:
 ORPC_THIS: Final = Structure(
     OrpcThis, version=COM_VERSION, flags=UINT32, reserved=Reserved(UINT32), cid=GUID, extensions=_EXTENTS
 )
+_PLAIN_THIS: Final = Layout("HHII16sI")
+
+
+def read_this(reader: NdrReader) -> OrpcThis:
+    """ORPCTHIS at the start of a stub. Nearly every one is without extensions, and read in one look."""
+    if reader.remaining >= _PLAIN_THIS.size:
+        major, minor, flags, _, cid, extensions = _PLAIN_THIS.unpack_from(reader.data, reader.position)
+        if not extensions:
+            reader.skip(_PLAIN_THIS.size)
+            return OrpcThis(UUID(bytes_le=cid), ComVersion(major, minor), flags)
+    return ORPC_THIS.read(reader)
+
+
 ORPC_THAT: Final = Structure(OrpcThat, flags=UINT32, extensions=_EXTENTS)
 NO_THAT: Final = OrpcThat()
