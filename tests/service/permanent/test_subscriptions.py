@@ -17,6 +17,7 @@ from tests.service.permanent.conftest import CIMV2, SUBSCRIPTION, Hall, Taker, n
 
 from openwmi.contract import operations as ops
 from openwmi.contract.caller import Caller, UnixUser
+from openwmi.contract.provider import EventCoverage
 from openwmi.model.errors import error
 from openwmi.model.instances import Extras, Instance
 from openwmi.model.qualifiers import Qualifier, QualifierSet
@@ -572,6 +573,55 @@ def test_providers_are_slowed_down_for_a_consumer_that_wants_it(hall: Hall) -> N
     hall.loop.advance(30)
     hall.ring("x")
     assert not exchange._brakes
+
+
+class Flooder:
+    """Raises events as fast as it may, on a thread."""
+
+    name = "Flooder"
+    events = (EventCoverage("Rang"),)
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.raised = 0
+
+    def provide_events(self, sink: Any) -> None:
+        sink.ready()
+        for _ in range(self.count):
+            if not sink.indicate([sink.event("Rang", {"Text": "x" * 400})]):
+                return
+            self.raised += 1
+        sink.wait(3600)
+
+
+@pytest.mark.req("E-55", "E-57", "E-58")
+def test_a_flood_is_held_up_for_a_while_and_then_dropped_and_counted(hall: Hall) -> None:
+    hall.service.settings.event_queue = 3
+    flooder = Flooder(60)
+    hall.host.providers.register(flooder)
+    hall.taker.behave = lambda events: never()
+    hall.subscribed(MaximumQueueSize=3000, SlowDownProviders=True)
+    exchange = hall.service.exchange
+    _until(hall, lambda: exchange.braked)
+    held = flooder.raised
+    for _ in range(50):  # time passes for the provider, but not on the clock
+        hall.loop.settle()
+        threading.Event().wait(0.001)
+    assert flooder.raised - held <= 2 * hall.service.settings.event_queue
+    assert flooder.raised < flooder.count
+    (route,) = _routes(hall)
+    assert route.dropped == 0
+    hall.loop.advance(2.1)
+    _until(hall, lambda: _turned(hall) and flooder.raised == flooder.count)
+    _until(
+        hall, lambda: _turned(hall) and route.dropped + route.failed + route.channel.waiting == flooder.count
+    )
+    assert route.dropped > 40
+
+
+def _turned(hall: Hall) -> bool:
+    hall.loop.advance(0.1)
+    return True
 
 
 def test_others_do_not_slow_anybody_down(hall: Hall) -> None:
