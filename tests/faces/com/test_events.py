@@ -14,6 +14,7 @@ import pytest
 from tests.faces.com.support import NAMESPACE, SECONDS, Recorder, connected
 
 from openwmi import com, host, testing
+from openwmi.model import sddl
 
 _numbers = itertools.count(1)
 STARTS = "SELECT * FROM __InstanceCreationEvent WITHIN 0.1 WHERE TargetInstance ISA 'Win32_Process'"
@@ -369,9 +370,30 @@ def test_a_released_sink_raises_what_it_holds_back(alarms: Alarms) -> None:
     alarms.services.CancelAsyncCall(sink)
 
 
-def test_a_descriptor_for_a_sink_is_refused_rather_than_ignored(alarms: Alarms) -> None:
-    assert alarms.sink.SetSinkSecurity(0, None) == com.WBEM_S_NO_ERROR
-    assert alarms.sink.SetSinkSecurity(4, b"\1\0\4\200") == com.WBEM_E_NOT_SUPPORTED
+@pytest.mark.req("calls:C31", "calls:C32")
+def test_a_descriptor_says_who_hears_of_what_a_sink_raises(alarms: Alarms) -> None:
+    sink = alarms.consumer()
+    _, second = alarms.services.QueryObjectSink(0)
+    for number, text in enumerate(("O:BAG:BAD:(A;;0x40;;;SY)", "O:BAG:BAD:(A;;0x40;;;BA)"), 1):
+        data = sddl.parse(text).encode()
+        assert second.SetSinkSecurity(len(data), data) == com.WBEM_S_NO_ERROR
+        alarms.ring(number, sink=second)
+    assert second.SetSinkSecurity(0, None) == com.WBEM_S_NO_ERROR
+    alarms.ring(3, sink=second)
+    assert heard(sink, 2) == [2, 3]  # who tests is the owner of the store, and no system account
+    alarms.services.CancelAsyncCall(sink)
+
+
+@pytest.mark.req("calls:C31")
+def test_what_is_no_descriptor_is_refused(alarms: Alarms) -> None:
+    without_group = sddl.parse("O:BAD:(A;;0x40;;;BA)").encode()
+    for size, data in [
+        (4, b"\1\0\4\200"),
+        (5, b"\1\0\4\200"),
+        (0, "text"),
+        (len(without_group), without_group),
+    ]:
+        assert alarms.sink.SetSinkSecurity(size, data) == com.WBEM_E_INVALID_PARAMETER
 
 
 @pytest.mark.req("calls:B99", "calls:C16")

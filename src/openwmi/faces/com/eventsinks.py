@@ -109,10 +109,11 @@ class IWbemEventSink(Proxy, IWbemObjectSink):
 
     @method()
     def SetSinkSecurity(self, lSDLength: int, pSD: bytes | None) -> int:
-        """NULL admits everyone, which is how it is; a descriptor is refused rather than ignored (C31)."""
-        self.admitted_()
-        if lSDLength or pSD:
-            raise error(WBEM_E_NOT_SUPPORTED, "security descriptors of event sinks are not kept yet")
+        """Who receives the events of this sink: whom a self-relative descriptor allows WBEM_RIGHT_SUBSCRIBE; NULL:
+        everybody (C31)."""
+        if pSD is not None and (not isinstance(pSD, (bytes, bytearray)) or len(pSD) != lSDLength):
+            raise invalid("SetSinkSecurity takes lSDLength bytes", "pSD")
+        self._run(self._sink.secure, None if pSD is None else bytes(pSD))
         return 0
 
 

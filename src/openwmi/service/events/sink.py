@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from openwmi.model.errors import WbemError
+from openwmi.model.descriptors import SecurityDescriptor
+from openwmi.model.errors import WbemError, error
 from openwmi.model.instances import Instance
-from openwmi.model.status import WBEM_E_INVALID_OBJECT, WBEM_S_NO_ERROR
+from openwmi.model.sids import InvalidDescriptor
+from openwmi.model.status import WBEM_E_INVALID_OBJECT, WBEM_E_INVALID_PARAMETER, WBEM_S_NO_ERROR
 from openwmi.service.events.plan import Event, check_extrinsic, event_plan
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ class EventSink:
     """Takes events on the service's loop. Each goes to the subscriptions it matches; the sink keeps none, unless it was
     told to batch."""
 
-    __slots__ = ("_batcher", "_exchange", "_parent", "_plans", "_publisher", "_space")
+    __slots__ = ("_batcher", "_descriptor", "_exchange", "_parent", "_plans", "_publisher", "_space")
 
     def __init__(
         self,
@@ -42,7 +44,32 @@ class EventSink:
         self._plans = plans
         self._parent = parent
         self._publisher = publisher
+        self._descriptor: tuple[int, ...] | None = None
         self._batcher: _Batcher | None = None
+
+    def secure(self, descriptor: bytes | None) -> None:
+        """Have the events of this sink, and of those made from it, received by whom a descriptor allows to (C31); an
+        event that has a descriptor of its own says that itself. None: by everybody. INVALID_PARAMETER for what is no
+        descriptor, or has no owner or no group."""
+        if descriptor is None:
+            self._descriptor = None
+            return
+        try:
+            read = SecurityDescriptor.decode(descriptor)
+        except InvalidDescriptor as reason:
+            raise error(WBEM_E_INVALID_PARAMETER, f"SetSinkSecurity: {reason}", parameter="pSD") from None
+        if read.owner is None or read.group is None:
+            raise error(
+                WBEM_E_INVALID_PARAMETER, "SetSinkSecurity: owner or group is missing", parameter="pSD"
+            )
+        self._descriptor = tuple(descriptor)
+
+    @property
+    def descriptor(self) -> tuple[int, ...] | None:
+        """What applies to events that say nothing themselves."""
+        if self._descriptor is None and self._parent is not None:
+            return self._parent.descriptor
+        return self._descriptor
 
     def restricted(self, queries: Iterable[str]) -> EventSink:
         """A sink that lets through what one of the queries selects, and says whether anybody wants that (C28). Raises
@@ -84,6 +111,9 @@ class EventSink:
                 return reason.code
             index = one.layout_.index
             values = [one.values_[index[name]] if name in index else None for name in class_.layout.index]
+            position = class_.layout.index["security_descriptor"]
+            if values[position] is None:
+                values[position] = self.descriptor
             event = Event(class_, tuple(values), self._publisher)
             if self._admits(event):
                 events.append(event)
