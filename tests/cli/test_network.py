@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.remote.kit import Refusal
 from tests.remote.server import serving
 from tests.remote.server.session import CollectingSink, Session, ipid_of, sink_host
 
@@ -267,13 +268,20 @@ def test_the_end_is_told_to_everybody_who_waits(serve: Callable[..., Program]) -
     assert one.process.wait(DEADLINE) == 0
 
 
-def test_a_hangup_reads_the_accounts_anew_and_ends_nothing(serve: Callable[..., Program]) -> None:
+def test_a_hangup_reads_the_accounts_anew_and_ends_only_those_that_are_gone(
+    serve: Callable[..., Program], tmp_path: Path
+) -> None:
     one = serve("--listen", "127.0.0.1:0")
     address = one.address()
 
     async def ask() -> None:
-        async with session(address, user="bob") as client:
+        async with session(address) as client, session(address, user="bob") as gone:
             one.process.send_signal(signal.SIGHUP)
+            assert len(await rows(gone, "SELECT * FROM Win32_OperatingSystem")) == 1
+            Accounts(str(tmp_path / "home")).remove("bob")
+            one.process.send_signal(signal.SIGHUP)
+            with pytest.raises((Refusal, OSError)):
+                await gone.caller.until(lambda event: False)
             assert len(await rows(client, "SELECT * FROM Win32_OperatingSystem")) == 1
 
     run(ask)

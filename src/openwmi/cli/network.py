@@ -121,8 +121,10 @@ class Network:
             await self._server.close()
 
     def reload(self) -> None:
-        """Read the accounts anew."""
+        """Read the accounts anew, and break off the connections of those that are gone. Called from any thread."""
         self.accounts.reload()
+        if self._server is not None:
+            self._host.portal.loop.call_soon_threadsafe(self._server.accounts_changed)
 
 
 def network(host: Host, listen: Sequence[Place | None], trace: Trace | None = None) -> Network | None:

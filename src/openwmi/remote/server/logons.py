@@ -90,6 +90,7 @@ class LogOns:
         self._now = now
         self._attempts: WeakKeyDictionary[SecurityContext, Attempt] = WeakKeyDictionary()
         self._keys = Keys()
+        self._proven: WeakKeyDictionary[Association, list[Principal]] = WeakKeyDictionary()
 
     def accept(self, auth_type: int, level: int, association: Association) -> SecurityContext | None:
         """The accepting side of one handshake; None for a kind that this server does not have."""
@@ -169,6 +170,13 @@ class LogOns:
         attempt = self._attempt(association, event.security_id)
         if attempt is not None:
             attempt.passed()
+        if isinstance(event.identity, Principal):
+            self._proven.setdefault(association, []).append(event.identity)
+
+    def outdated(self) -> list[Association]:
+        """The connections whose accounts have been removed or changed since."""
+        known = self._proven.items()
+        return [one for one, principals in known if not all(self.valid(each.identity) for each in principals)]
 
     def refused(self, association: Association, event: AuthenticationRefused) -> float:
         """A handshake has failed: seconds for which its connection is left waiting."""

@@ -101,6 +101,11 @@ class Server:
         """Serve on a socket that somebody has opened for us."""
         return await self.listener.adopt(listening)
 
+    def accounts_changed(self) -> None:
+        """Break off the connections whose accounts are not what they were; they may log on anew."""
+        for association in self.logons.outdated():
+            association.end("its account has been removed or changed")
+
     async def close(self) -> None:
         """End all calls with SHUTTING_DOWN, then all connections and objects."""
         await self.callbacks.close()
