@@ -53,7 +53,7 @@ class HostedObject:
     @property
     def alive(self) -> bool:
         """Whether its process is."""
-        return self._host.alive
+        return self._host.usable
 
     @property
     def process(self) -> HostProcess:

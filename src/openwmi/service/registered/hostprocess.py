@@ -129,6 +129,11 @@ class HostProcess:
     def alive(self) -> bool:
         return self.failure is None
 
+    @property
+    def usable(self) -> bool:
+        """Whether calls may begin in it."""
+        return self.alive
+
     def fileno(self) -> int:
         return self._socket.fileno() if self._socket is not None else -1
 
@@ -351,7 +356,7 @@ class HostProcesses:
             if self._ended:
                 raise error(WBEM_E_SHUTTING_DOWN, "the service is shutting down")
             found = self._hosts.get(name)
-            if found is not None and found.alive:
+            if found is not None and found.usable:
                 return found
             if sum(one.counted for one in self.running) >= quotas.processes:
                 raise error(

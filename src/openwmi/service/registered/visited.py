@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import TYPE_CHECKING
 
 from openwmi.model.errors import error
@@ -28,6 +29,19 @@ class VisitedProgram(HostProcess):
     def _provider(self) -> tuple[str, str]:
         namespace, _, name = self.name.group.partition("|")
         return namespace, name
+
+    @property
+    def usable(self) -> bool:
+        """A program that has closed its end is not asked any more, though nobody may have noticed it yet."""
+        connection = self._socket
+        if not self.alive or connection is None:
+            return self.alive
+        try:
+            return bool(connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
 
     def start(self) -> None:
         """Connect; nobody there is the failure of its calls."""
