@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import select
 import subprocess
 import sys
 from pathlib import Path
@@ -72,6 +73,28 @@ def test_standard_input_and_a_broken_file(sealed: Path) -> None:
     assert done.returncode == 6
     assert b"breaks off" in done.stdout
     assert b"could not be read whole" in done.stderr
+
+
+@pytest.mark.slow
+def test_a_running_capture_is_shown_as_it_grows(sealed: Path) -> None:
+    """The first PDU is told while the writer has not finished."""
+    command = [sys.executable, "-m", "openwmi", "decode", "-", "-o", "jsonl"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=ROOT
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        data = sealed.read_bytes()
+        half = len(data) // 2
+        process.stdin.write(data[:half])
+        process.stdin.flush()
+        assert select.select([process.stdout], [], [], 20)[0]
+        assert json.loads(process.stdout.readline())["pdu"] == "bind"
+        process.stdin.write(data[half:])
+        process.stdin.close()
+        rest = [json.loads(line) for line in process.stdout]
+        assert len(rest) == 34
+    assert process.returncode == 0
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from openwmi.cli import exits
 from openwmi.cli.options import Argument, Misuse, Option
@@ -23,7 +23,7 @@ EXAMPLES = """
 openwmi decode capture.pcapng
 openwmi decode capture.pcap --password-file password.txt
 openwmi decode object.hex
-tcpdump -i lo -w - -U port 135 | openwmi decode - -o jsonl
+tcpdump -i any -U -w - port 135 | openwmi decode - -o jsonl
 """
 
 ARGUMENTS = (
@@ -45,13 +45,13 @@ OPTIONS = (
     ),
     Option("output", "text, json or jsonl", short="o", value="FORMAT"),
 )
-LARGEST: Final = 1 << 30
+LARGEST: Final = 64 << 20
+_MAGIC: Final = 4  # bytes that tell a capture
 _HASH_BYTES: Final = 16
 
 
 def run(options: Options, console: Console) -> int:
     """Print one record after the other; exit code 6 when something among them could not be read."""
-    from openwmi.wire.decoding import decode
     from openwmi.wire.errors import PeerMisbehaved
 
     show = _FORMATS.get(options.output or "text")
@@ -59,8 +59,10 @@ def run(options: Options, console: Console) -> int:
         raise Misuse(f"there is no format {options.output} here: there are {', '.join(_FORMATS)}")
     tally, keys = _Tally(), _keys(options, console)
     try:
-        for text in show(tally.counted(decode(_read(options.file), keys))):
+        for text in show(tally.counted(_records(options.file, keys))):
             console.write(text)
+            if options.file == "-":
+                console.flush()
     except PeerMisbehaved as error:
         raise Misuse(f"{options.file}: {error}") from None
     for note in tally.notes():
@@ -93,18 +95,51 @@ class _Tally:
             yield f"{self.broken} records could not be read whole: look for `error` among them"
 
 
-def _read(path: str) -> bytes:
-    """The file, within a bound: a capture is decoded in memory."""
-    try:
-        if path == "-":
-            data = sys.stdin.buffer.read(LARGEST + 1)
+def _records(path: str, keys: Keys) -> Iterator[Record]:
+    """The records of a file; those of a capture as it is read, so that a running one can be watched."""
+    from openwmi.wire.decoding import decode, decode_capture
+    from openwmi.wire.decoding.capture import is_capture
+
+    with _opened(path) as file:
+        head = file.read(_MAGIC)
+        if is_capture(head):
+            yield from decode_capture(_Behind(head, file).read, keys)
         else:
-            with open(path, "rb") as file:
-                data = file.read(LARGEST + 1)
+            yield from decode(head + _rest(path, file), keys)
+
+
+class _Behind:
+    """A file whose first bytes were read already."""
+
+    def __init__(self, head: bytes, file: BinaryIO) -> None:
+        self._head = head
+        self._file = file
+
+    def read(self, size: int) -> bytes:
+        found, self._head = self._head[:size], self._head[size:]
+        return found + self._file.read(size - len(found)) if len(found) < size else found
+
+
+def _opened(path: str) -> BinaryIO:
+    try:
+        return open(sys.stdin.fileno(), "rb", closefd=False) if path == "-" else open(path, "rb")
+    except OSError as reason:
+        raise Misuse(f"{path}: {reason.strerror}") from None
+
+
+def _read(path: str) -> bytes:
+    with _opened(path) as file:
+        return _rest(path, file)
+
+
+def _rest(path: str, file: BinaryIO) -> bytes:
+    """All of a file that is no capture, within a bound."""
+    try:
+        data = file.read(LARGEST + 1)
     except OSError as reason:
         raise Misuse(f"{path}: {reason.strerror}") from None
     if len(data) > LARGEST:
-        raise Misuse(f"{path}: more than {LARGEST >> 20} MiB; cut it with editcap or tcpdump first")
+        raise Misuse(f"{path}: more than {LARGEST >> 20} MiB, and no capture")
     return data
 
 

@@ -4,9 +4,9 @@
 Records are dictionaries ready for JSON, without secrets: no response, key, hash or ticket of a handshake is in them.
 """
 
-from openwmi.wire.decoding.files import decode
+from openwmi.wire.decoding.files import decode, decode_capture
 from openwmi.wire.decoding.kerberos.keytab import read_keytab
 from openwmi.wire.decoding.keys import Keys
 from openwmi.wire.decoding.trace import Trace
 
-__all__ = ["Keys", "Trace", "decode", "read_keytab"]
+__all__ = ["Keys", "Trace", "decode", "decode_capture", "read_keytab"]

@@ -9,9 +9,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from openwmi.wire.buffers import Layout, Reader
+from openwmi.wire.errors import PeerMisbehaved
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,67 +51,101 @@ def is_capture(data: bytes) -> bool:
     return data[:4] in _MAGIC or data[:4] == _SECTION
 
 
-def packets(data: bytes) -> Iterator[Packet]:
-    """The packets of a file, in its order. A file that breaks off raises PeerMisbehaved after its last whole one."""
-    if data[:4] == _SECTION:
-        return _Sections(data).packets()
-    return _classic(data)
+# Gives the next bytes of a file, at most so many; fewer only at its end.
+Read = Callable[[int], bytes]
 
 
-def _classic(data: bytes) -> Iterator[Packet]:
-    reader = Reader(data, _CLAUSE)
-    known = _MAGIC.get(reader.octets(4))
+def packets(read: Read) -> Iterator[Packet]:
+    """The packets of a file, each as soon as it is read. One that breaks off raises PeerMisbehaved after its last."""
+    source = _Source(read)
+    magic = source.exactly(4)
+    if magic == _SECTION:
+        return _Sections(source).packets()
+    known = _MAGIC.get(magic)
     if known is None:
-        raise reader.misbehaved("not a capture file")
-    order, fractions = known
+        raise PeerMisbehaved("not a capture file", _CLAUSE)
+    return _classic(source, *known)
+
+
+class _Source:
+    """A file that is read forward."""
+
+    def __init__(self, read: Read) -> None:
+        self._read = read
+
+    def exactly(self, size: int) -> bytes:
+        found = self._read(size)
+        if len(found) < size:
+            raise PeerMisbehaved(f"the file ends {size - len(found)} bytes early", _CLAUSE)
+        return found
+
+    def next(self, size: int) -> bytes | None:
+        """The same, but None where the file ends."""
+        first = self._read(1)
+        return first + self.exactly(size - 1) if first else None
+
+
+def _classic(source: _Source, order: str, fractions: int) -> Iterator[Packet]:
     head = Layout("IIII", order)
-    reader.skip(16)
-    link = reader.fixed(Layout("I", order))[0] & 0xFFFF
+    source.exactly(16)
+    link = Layout("I", order).unpack_from(source.exactly(4), 0)[0] & 0xFFFF
     number = 0
-    while reader.remaining:
+    while (record := source.next(head.size)) is not None:
         number += 1
-        seconds, fraction, here, there = reader.fixed(head)
-        body = reader.octets(_bounded(reader, here))
-        yield Packet(number, seconds + fraction / fractions, link, body, there > here)
+        seconds, fraction, here, there = head.unpack_from(record, 0)
+        yield Packet(
+            number, seconds + fraction / fractions, link, source.exactly(_bounded(here)), there > here
+        )
 
 
-def _bounded(reader: Reader, size: int) -> int:
+def _bounded(size: int) -> int:
     if size > LARGEST_PACKET:
-        raise reader.misbehaved(f"a packet of {size} bytes")
+        raise PeerMisbehaved(f"a packet of {size} bytes", _CLAUSE)
     return size
 
 
 class _Sections:
     """The sections of a pcapng file, each with its own order and interfaces."""
 
-    def __init__(self, data: bytes) -> None:
-        self._reader = Reader(data, _CLAUSE_NG)
+    def __init__(self, source: _Source) -> None:
+        self._source = source
         self._order = "<"
         self._interfaces: list[tuple[int, int]] = []  # (link type, fractions of a second)
         self._number = 0
 
     def packets(self) -> Iterator[Packet]:
-        reader = self._reader
-        while reader.remaining:
-            if reader.data[reader.position : reader.position + 4] == _SECTION:
+        kind: bytes | None = _SECTION  # it has been read already
+        while kind is not None:
+            if kind == _SECTION:
                 self._section()
-            kind, length = reader.fixed(Layout("II", self._order))
-            if length < 12 or length % 4:
-                raise reader.misbehaved(f"a block of {length} bytes")
-            body = reader.part(length - 12)
-            reader.skip(4)
-            found = self._block(kind, body)
-            if found is not None:
+            elif (found := self._plain(kind)) is not None:
                 yield found
+            kind = self._source.next(4)
 
     def _section(self) -> None:
         """A section begins: its byte order stands behind its length."""
-        at = self._reader.position + 8
-        order = _ORDER.get(bytes(self._reader.data[at : at + 4]))
+        length, magic = self._source.exactly(4), self._source.exactly(4)
+        order = _ORDER.get(magic)
         if order is None:
-            raise self._reader.misbehaved("a section without its byte order")
+            raise PeerMisbehaved("a section without its byte order", _CLAUSE_NG)
         self._order = order
         self._interfaces = []
+        self._source.exactly(self._body(length) - 4 + 4)
+
+    def _plain(self, kind: bytes) -> Packet | None:
+        body = self._source.exactly(self._body(self._source.exactly(4)))
+        self._source.exactly(4)
+        return self._block(self._number_in(kind), Reader(body, _CLAUSE_NG))
+
+    def _body(self, length: bytes) -> int:
+        """The size of a block's body."""
+        size = self._number_in(length)
+        if not 12 <= size <= LARGEST_PACKET or size % 4:
+            raise PeerMisbehaved(f"a block of {size} bytes", _CLAUSE_NG)
+        return size - 12
+
+    def _number_in(self, octets: bytes) -> int:
+        return int(Layout("I", self._order).unpack_from(octets, 0)[0])
 
     def _block(self, kind: int, body: Reader) -> Packet | None:
         if kind == _INTERFACE:
@@ -148,6 +184,6 @@ class _Sections:
             raise body.misbehaved(f"a packet of interface {interface}, which was not described")
         link, fractions = self._interfaces[interface]
         self._number += 1
-        data = body.octets(_bounded(body, here))
+        data = body.octets(_bounded(here))
         seconds = None if ticks is None else ticks / fractions
         return Packet(self._number, seconds, link, data, there > here)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
 from openwmi.model.errors import WmiError
@@ -36,7 +37,7 @@ def decode(data: bytes, keys: Keys = NO_KEYS) -> Iterator[Record]:
     if not data:
         raise PeerMisbehaved("the file is empty")
     if capture.is_capture(data):
-        yield from _captured(data, keys)
+        yield from decode_capture(BytesIO(data).read, keys)
     elif hexdump.looks_like_text(data):
         objects = Objects()
         association = Association(objects, keys)
@@ -49,10 +50,11 @@ def decode(data: bytes, keys: Keys = NO_KEYS) -> Iterator[Record]:
 # Captures
 
 
-def _captured(data: bytes, keys: Keys) -> Iterator[Record]:
+def decode_capture(read: capture.Read, keys: Keys = NO_KEYS) -> Iterator[Record]:
+    """The records of a capture that is still growing, each as soon as it can be told. read: at most so many bytes."""
     streams, talks = Streams(), _Talks(keys)
     try:
-        for packet in capture.packets(data):
+        for packet in capture.packets(read):
             found = segment(packet)
             if found is None:
                 talks.others += 1
