@@ -64,11 +64,10 @@ def test_a_query_from_log_on_to_release() -> None:
         assert [one.N for one in sink.objects] == list(range(250))
         assert [one.S for one in sink.objects][-1] == "s249"
         assert sink.outcome == Outcome()
-        assert host.calls == [
+        assert [name for name in host.calls if name != "GetObject"] == [
             "RemoteCreateInstance",
             "SetClientInfo",
             "NTLMLogin",
-            "GetObject",
             "ExecQuery",
             "GetSmartEnum",
             *["SmartNext"] * 3,

@@ -72,7 +72,7 @@ async def connect(
     try:
         proxy = await machine.log_on(namespace, locale, context)
         services = RemoteServices(machine, proxy, namespace, locale)
-        await services.identify()
+        machine.farewell(services.identify())
         return services
     except BaseException:
         await machine.close()

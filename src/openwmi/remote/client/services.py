@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 
 # A class that every namespace has.
 _EVERYWHERE: Final = "__NAMESPACE"
+_NAMING: Final = 5.0
 _FORWARD: Final = f.WBEM_FLAG_RETURN_IMMEDIATELY | f.WBEM_FLAG_FORWARD_ONLY
 
 
@@ -82,13 +84,12 @@ class RemoteServices:
         return self._server
 
     async def identify(self) -> None:
-        """Learn the names of server and namespace as objects there bear them; those that were asked for remain where
-        there is no such object."""
+        """Learn the names of server and namespace as objects there bear them. Nobody waits for it: until then, and
+        where there is no such object, they are what was asked for."""
         try:
-            found = await self._look_up(GetObject(_EVERYWHERE))
-        except WbemError as reason:
-            if self.machine.channel.closed:
-                raise reason
+            async with asyncio.timeout(_NAMING):
+                found = await self._look_up(GetObject(_EVERYWHERE))
+        except (WbemError, TimeoutError):
             return
         if isinstance(found, Class):
             self._server = found.server or self._server
