@@ -1,6 +1,7 @@
-"""Making an asynchronous call: the seven steps of Microsoft's page, on this machine's WMI.
+"""Making an asynchronous call: the seven steps of Microsoft's page, on this machine's WMI or on another's.
 
     python examples/asynchronous_call.py [--namespace root/cimv2] [--query "SELECT Name, ProcessId FROM Win32_Process"]
+    python examples/asynchronous_call.py --host 'server[1135]' --user NAME --password-file F
 
 Prints what the sinks of two calls heard, in order: one call that runs to its end, one that is cancelled.
 """
@@ -84,11 +85,25 @@ def check(hr: int, what: str) -> None:
         sys.exit(f"{what} failed with 0x{hr:08X}: {message(hr)}")
 
 
+def first_line(file: str | None) -> str | None:
+    """The first line of a file, which is where a password belongs: a command line can be read by everybody."""
+    if file is None:
+        return None
+    with open(file, encoding="utf-8") as opened:
+        return opened.readline().rstrip("\n")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--namespace", default="root/cimv2")
     parser.add_argument("--query", default="SELECT Name, ProcessId FROM Win32_Process")
+    parser.add_argument(
+        "--host", help="another machine, HOST or HOST[PORT]: it calls the sinks over the network"
+    )
+    parser.add_argument("--user", help="who to log on there as")
+    parser.add_argument("--password-file", help="the password is its first line")
     options = parser.parse_args()
+    resource = options.namespace if options.host is None else f"\\\\{options.host}\\{options.namespace}"
 
     # Step 2: log on to the target namespace. CoInitializeSecurity comes first: without it WMI would release the sink
     # without completing the asynchronous call.
@@ -109,8 +124,9 @@ def main() -> int:
         com.CLSID_WbemLocator, None, com.CLSCTX_INPROC_SERVER, com.IID_IWbemLocator
     )
     check(hr, "CoCreateInstance(WbemLocator)")
-    hr, services = locator.ConnectServer(options.namespace, None, None, None, 0, None, None)
-    check(hr, f"ConnectServer({options.namespace})")
+    password = first_line(options.password_file)
+    hr, services = locator.ConnectServer(resource, options.user, password, None, 0, None, None)
+    check(hr, f"ConnectServer({resource})")
 
     # Step 3: set the security of the sink. WMI sees a stub in an unsecured apartment instead of the sink itself.
     hr, apartment = com.CoCreateInstance(

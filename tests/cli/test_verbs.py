@@ -72,7 +72,7 @@ def test_an_object_of_another_host_is_not_looked_for_here(main: Main, verb: str)
         verb, r"\\elsewhere\root\CliTests:Cli_Callee", *(["Count"] if verb == "call" else [])
     )
     assert (code, out) == (2, "")
-    assert "elsewhere is another host" in err
+    assert "elsewhere is another machine: name it with -H" in err
 
 
 def test_get_of_a_class_prints_its_instances(main: Main) -> None:

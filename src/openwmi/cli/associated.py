@@ -27,7 +27,7 @@ SHARED = (
 
 def run(statement: str, restrictions: dict[str, str], options: Options, console: Console) -> int:
     """Run the statement for the object; restrictions: WQL's word by the option's key."""
-    session = Session(options.namespace)
+    session = Session(options.namespace, options)
     path = target(session, options.path)
     if path.class_name is None:
         raise Misuse(f"{options.path} is a namespace; name an object or a class in it")

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from openwmi import mof
 from openwmi.cli import exits
-from openwmi.cli.session import check_server
 from openwmi.model.errors import MofError, error
 from openwmi.model.status import WBEMMOF_E_INVALID_FILE
 
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from openwmi.cli.console import Console
     from openwmi.host import Host
     from openwmi.mof import Compiled
+    from openwmi.sync import Connection
 
 STANDARD_INPUT = "-"
 # A text with everything it includes; a file larger than that is more likely something else.
@@ -119,15 +119,6 @@ def counted(number: int, name: str) -> str:
     return f"{number} {name}{'es' if name.endswith('s') else 's'}"
 
 
-def namespace_of(text: str) -> str:
-    """A namespace as it was typed, without this machine's name; Misuse for another one's."""
-    path = text.replace("/", "\\")
-    if path.startswith("\\\\"):
-        server, _, path = path[2:].partition("\\")
-        check_server(server)
-    return path
-
-
 def store(host: Host, source: Source, namespace: str, *, class_flags: int, instance_flags: int) -> Compiled:
     """Put what one file declares, object by object (C-24). Raises MofError, and WbemError for a namespace that is not
     there. An interrupt ends the run after the object in hand."""
@@ -147,6 +138,33 @@ def store(host: Host, source: Source, namespace: str, *, class_flags: int, insta
         return done
 
     future = host.portal.submit(work)
+    try:
+        return outcome(future)
+    except KeyboardInterrupt:
+        future.abandon()
+        raise
+
+
+def store_there(wmi: Connection, source: Source, *, class_flags: int, instance_flags: int) -> Compiled:
+    """The same in a namespace of another machine."""
+    from openwmi.faces.outside import portal
+    from openwmi.threads import outcome
+
+    services: Any = wmi.services
+
+    async def work() -> Compiled:
+        done: Compiled = await mof.compile(
+            source.text,
+            services,
+            file=source.name,
+            include=source.included,
+            class_flags=class_flags,
+            instance_flags=instance_flags,
+            open=services.sibling,
+        )
+        return done
+
+    future = portal().submit(work)
     try:
         return outcome(future)
     except KeyboardInterrupt:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from openwmi.cli.schema import names_of
-from openwmi.cli.session import Failed, Session, check_server
+from openwmi.cli.session import Failed, Session
 from openwmi.model.classes import Class
 from openwmi.model.errors import WbemError, error
 from openwmi.model.paths import parse_path
@@ -30,7 +30,7 @@ def target(session: Session, text: str) -> ObjectPath:
         raise session.failed(failure) from failure
     session.subject = path.class_name
     if path.server is not None:
-        check_server(path.server)
+        session.check_server(path.server)
     if path.namespace is not None:
         session.namespace = path.namespace
     return path

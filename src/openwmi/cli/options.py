@@ -119,6 +119,50 @@ COMMON = (
 )
 
 
+def _one_of(*words: str) -> Callable[[str], str]:
+    def convert(text: str) -> str:
+        if text not in words:
+            raise ValueError(text)
+        return text
+
+    return convert
+
+
+def _seconds(text: str) -> float:
+    from openwmi.cli.durations import duration
+
+    seconds = duration(text)
+    if not seconds:
+        raise ValueError(text)
+    return seconds
+
+
+# How another machine is reached; of every verb but those that are about this one (`LOCAL` in their module).
+ELSEWHERE = (
+    Option("host", "another machine, as HOST or HOST[PORT]", short="H", value="HOST"),
+    Option("user", r"who to log on there as: NAME, DOMAIN\NAME or NAME@REALM", short="u", value="USER"),
+    Option(
+        "password-file",
+        "the password is its first line (-: standard input); OPENWMI_PASSWORD_FILE, OPENWMI_PASSWORD and the"
+        " keyboard are other ways, this line is none",
+        value="FILE",
+    ),
+    Option(
+        "auth",
+        "negotiate (unless given), ntlm or kerberos",
+        value="PROTOCOL",
+        convert=_one_of("negotiate", "ntlm", "kerberos"),
+    ),
+    Option(
+        "auth-level",
+        "privacy (unless given) or integrity",
+        value="LEVEL",
+        convert=_one_of("privacy", "integrity"),
+    ),
+    Option("timeout", "the longest silence of that machine, 30s unless given", value="D", convert=_seconds),
+)
+
+
 class CommandLine:
     """What a verb's module says it takes: ARGUMENTS, OPTIONS and EXAMPLES."""
 
@@ -129,7 +173,8 @@ class CommandLine:
         self.arguments: Sequence[Argument] = module.ARGUMENTS
         own: Sequence[Option] = module.OPTIONS
         mine = {option.name for option in own}
-        self.options = (*own, *(option for option in COMMON if option.name not in mine))
+        common = COMMON if getattr(module, "LOCAL", False) else (*ELSEWHERE, *COMMON)
+        self.options = (*own, *(option for option in common if option.name not in mine))
         self._known: dict[str, Option] = {}
         for option in self.options:
             self._known[option.name] = option

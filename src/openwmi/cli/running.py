@@ -32,6 +32,8 @@ def run(verb: str, arguments: Sequence[str]) -> int:
 def _guarded(module: ModuleType, verb: str, options: Options) -> int:
     console = Console(colour=options.color, verbosity=options.verbose, quiet=options.quiet)
     options.namespace = options.namespace or DEFAULT_NAMESPACE
+    if getattr(options, "host", None):
+        options.namespace = f"\\\\{options.host}\\{options.namespace}"
     try:
         with Interrupts():
             code = int(module.run(options, console))
@@ -49,7 +51,16 @@ def _guarded(module: ModuleType, verb: str, options: Options) -> int:
         from openwmi.cli.failures import report
 
         return report(failure, console)
+    finally:
+        _leave()
     return code
+
+
+def _leave() -> None:
+    """Close what is open to other machines."""
+    session = sys.modules.get("openwmi.cli.session")
+    if session is not None:
+        session.leave()
 
 
 def _misused(console: Console, verb: str, mistake: Misuse) -> int:

@@ -1,4 +1,4 @@
-"""A command line's connection to this machine's WMI: opened when first needed; it knows how far it came."""
+"""A command line's connection to WMI, here or on another machine: opened when needed; it knows how far it came."""
 
 from __future__ import annotations
 
@@ -6,18 +6,31 @@ from typing import TYPE_CHECKING, Any
 
 from openwmi.cli.options import DEFAULT_NAMESPACE, Misuse
 from openwmi.model.classes import Class
-from openwmi.model.errors import WbemError
+from openwmi.model.errors import WbemError, error
+from openwmi.model.status import WBEM_E_LOCAL_CREDENTIALS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from openwmi.cli.options import Options
     from openwmi.model.batches import Batch
     from openwmi.model.instances import Instance
     from openwmi.model.paths import ObjectPath
+    from openwmi.sync import Connection
 
     Report = Callable[[int, int, str | None], None]
 
 USE_AMENDED_QUALIFIERS = 0x20000
+
+
+# Connections to other machines that the command line has open.
+_CONNECTIONS: list[Connection] = []
+
+
+def leave() -> None:
+    """Close them."""
+    while _CONNECTIONS:
+        _CONNECTIONS.pop().close()
 
 
 class Failed(Exception):
@@ -34,17 +47,37 @@ def check_server(name: str) -> None:
     from openwmi.host import server_name
 
     if name.lower() not in (".", "localhost", "127.0.0.1", "::1", server_name().lower()):
-        raise Misuse(f"{name} is another host, and those are not there yet: only this machine is")
+        raise Misuse(f"{name} is another machine: name it with -H, or before the namespace with -n")
+
+
+def _split(namespace: str, *, credentials: bool) -> tuple[str | None, str]:
+    r"""The machine of `\\machine\namespace`, None for this one, and the namespace."""
+    if not namespace.startswith("\\\\"):
+        return None, namespace
+    server, _, rest = namespace[2:].partition("\\")
+    if server in ("", "."):
+        return None, rest
+    if "[" not in server and not credentials:
+        from openwmi.faces.target import is_this_machine
+
+        if is_this_machine(server):
+            return None, rest
+    return server, rest
 
 
 class Session:
-    """One namespace of this machine. What its methods raise is `Failed`, `Misuse` or a fault of the program.
+    """One namespace. What its methods raise is `Failed`, `Misuse` or a fault of the program.
 
     subject: the class that the command is about, once known; rows: objects delivered so far.
     """
 
-    def __init__(self, namespace: str = DEFAULT_NAMESPACE) -> None:
-        self.namespace = namespace.replace("/", "\\")
+    def __init__(self, namespace: str = DEFAULT_NAMESPACE, options: Options | None = None) -> None:
+        who = options is not None and (
+            getattr(options, "user", None) or getattr(options, "password_file", None)
+        )
+        self.machine, self.namespace = _split(namespace.replace("/", "\\"), credentials=bool(who))
+        self._credentials = bool(who)
+        self._options = options
         self.subject: str | None = None
         self.rows = 0
         self._service: Any = None
@@ -57,9 +90,38 @@ class Session:
 
     def reached(self) -> str:
         """How far it got, as a phrase."""
+        where = self.machine or "this machine"
         if self._service is None:
-            return f"this machine; namespace {self.namespace} was not opened"
-        return f"this machine, namespace {self.namespace}; {self._doing}"
+            return f"{where}; namespace {self.namespace} was not opened"
+        return f"{where}, namespace {self.namespace}; {self._doing}"
+
+    def sibling(self, namespace: str) -> Session:
+        """Another namespace of the same machine."""
+        place = f"\\\\{self.machine}\\{namespace}" if self.machine else namespace
+        return Session(place, self._options)
+
+    def check_server(self, name: str) -> None:
+        """Misuse unless the server part of a path is the machine of this session."""
+        if self.machine is None:
+            check_server(name)
+            return
+        known = {self.machine.lower(), self.machine.partition("[")[0].lower(), "."}
+        if name.lower() not in known and name.lower() != str(self._open().server).lower():
+            raise Misuse(f"{name} is not {self.machine}, which is asked here")
+
+    def connected(self) -> Connection:
+        """The synchronous face of the same place, for what takes longer than one operation; the caller closes it."""
+        from openwmi import sync
+
+        if self.machine is None:
+            return sync.connect(self.namespace)
+        from openwmi.cli.elsewhere import log_on
+
+        if self._options is None:
+            raise TypeError("a session of another machine needs the options of its command line")
+        host = self.machine.rpartition("[")[0] or self.machine
+        target = f"\\\\{self.machine}\\{self.namespace}"
+        return sync.connect(target, **log_on(self._options, host))
 
     def query(self, text: str, flags: int = 0, report: Report | None = None) -> tuple[Any, Iterator[Batch]]:
         """The plan of a query (its syntax tree where it has none: schema queries) and its objects as they come."""
@@ -132,17 +194,24 @@ class Session:
 
     def _open(self) -> Any:
         if self._service is None:
-            if self.namespace.startswith("\\\\"):
-                server, _, rest = self.namespace[2:].partition("\\")
-                check_server(server)
-                self.namespace = rest
-            from openwmi.host import local
-
             try:
-                self._service = local().one_shot(self.namespace)
-            except WbemError as error:
-                raise self.failed(error) from error
+                self._service = self._opened()
+            except WbemError as failure:
+                raise self.failed(failure) from failure
         return self._service
+
+    def _opened(self) -> Any:
+        if self.machine is not None:
+            from openwmi.cli.elsewhere import Elsewhere
+
+            wmi = self.connected()
+            _CONNECTIONS.append(wmi)
+            return Elsewhere(wmi)
+        if self._credentials:
+            raise error(WBEM_E_LOCAL_CREDENTIALS, "a connection to this machine takes no credentials")
+        from openwmi.host import local
+
+        return local().one_shot(self.namespace)
 
     def _run(self, verb: str, *arguments: object, **options: object) -> Any:
         service = self._open()

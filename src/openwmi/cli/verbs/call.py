@@ -42,7 +42,7 @@ OPTIONS = (Option("dry-run", "print the parameters as MOF and do not run the met
 
 def run(options: Options, console: Console) -> int:
     """Run the method and print what it gives back; exit code 7 when its ReturnValue is not zero."""
-    session = Session(options.namespace)
+    session = Session(options.namespace, options)
     path = target(session, options.path)
     if path.class_name is None:
         raise Misuse(f"{options.path} is a namespace; name an object or a class in it")

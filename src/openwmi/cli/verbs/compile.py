@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from openwmi.cli import exits
 from openwmi.cli.options import Argument, Misuse, Option
+from openwmi.cli.session import Session
 from openwmi.cli.switches import flags, translated
 from openwmi.mof.pragmas import CLASS_WORDS, INSTANCE_WORDS
 
@@ -71,7 +72,8 @@ def run(options: Options, console: Console) -> int:
     from openwmi.cli import compiling
     from openwmi.model.errors import MofError
 
-    namespace = compiling.namespace_of(options.namespace)
+    session = Session(options.namespace, options)
+    namespace = session.namespace
     class_flags = _combined(options.class_flags, "class-flags")
     instance_flags = _combined(options.instance_flags, "instance-flags")
     if options.mof or options.mfl or options.amendment:
@@ -87,6 +89,8 @@ def run(options: Options, console: Console) -> int:
         code = compiling.complain(console, failure)
         console.complain("  reached  the files were read; nothing is stored\n")
         return code
+    if session.machine is not None:
+        return _elsewhere(session, sources, options, console, flags=(class_flags, instance_flags))
     from openwmi.host import local
 
     host = local()
@@ -103,6 +107,29 @@ def run(options: Options, console: Console) -> int:
             return code
         compiling.told(console, source.name, done)
         _remember(console, host, file, wanted=options.autorecover or done.autorecover)
+    return exits.OK
+
+
+def _elsewhere(
+    session: Session, sources: list[Source], options: Options, console: Console, *, flags: tuple[int, int]
+) -> int:
+    """Store in the repository of another machine."""
+    from openwmi.cli import compiling
+    from openwmi.model.errors import MofError, WbemError
+
+    if options.autorecover:
+        raise Misuse("--autorecover is for the store of this machine")
+    try:
+        with session.connected() as wmi:
+            for source in sources:
+                done = compiling.store_there(wmi, source, class_flags=flags[0], instance_flags=flags[1])
+                compiling.told(console, source.name, done)
+    except MofError as failure:
+        code = compiling.complain(console, failure)
+        console.complain("  reached  what stands before it is stored, and stays (nothing is rolled back)\n")
+        return code
+    except WbemError as failure:
+        raise session.failed(failure) from failure
     return exits.OK
 
 

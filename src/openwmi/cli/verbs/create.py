@@ -31,7 +31,7 @@ OPTIONS = (DRY_RUN,)
 
 def run(options: Options, console: Console) -> int:
     """Make the object and print its path; ALREADY_EXISTS when there is one of that key."""
-    session = Session(options.namespace)
+    session = Session(options.namespace, options)
     path = target(session, options.class_name)
     if path.class_name is None or path.is_instance:
         raise Misuse(f"{options.class_name} is no class; the key is a value like the others: NAME=VALUE")

@@ -26,6 +26,7 @@ openwmi decode object.hex
 tcpdump -i any -U -w - port 135 | openwmi decode - -o jsonl
 """
 
+LOCAL = True
 ARGUMENTS = (
     Argument("file", "FILE", "a capture (pcap, pcapng), a hex dump, or bytes; - for standard input"),
 )

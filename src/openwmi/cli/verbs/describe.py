@@ -33,7 +33,7 @@ OPTIONS: tuple[()] = ()
 
 def run(options: Options, console: Console) -> int:
     """Print the description: text for people unless a format is asked for."""
-    session = Session(options.namespace)
+    session = Session(options.namespace, options)
     class_name, member = split_member(options.subject)
     class_ = class_named(session, class_name)
     if member is None:

@@ -31,7 +31,7 @@ OPTIONS = (Option("system", "search system classes too"),)
 
 def run(options: Options, console: Console) -> int:
     """Print a row for each match; exit code 1 when there is none, as grep does."""
-    session = Session(options.namespace)
+    session = Session(options.namespace, options)
     output = writer_for(options.output, console)
     matches = _matcher(options.pattern)
     codes = (int(CimType.STRING),) * len(COLUMNS)

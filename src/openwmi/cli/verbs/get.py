@@ -41,7 +41,7 @@ OPTIONS = (
 
 def run(options: Options, console: Console) -> int:
     """Get the object, or enumerate the class."""
-    session = Session(options.namespace)
+    session = Session(options.namespace, options)
     path = target(session, options.path)
     if path.class_name is None:
         raise Misuse(f"{options.path} is a namespace; openwmi ls {options.path} shows what is in it")

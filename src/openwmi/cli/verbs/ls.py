@@ -38,17 +38,21 @@ def run(options: Options, console: Console) -> int:
     """List names, one a line unless a format is asked for."""
     if options.what is None:
         return _namespaces(options, console)
+    session = Session(options.namespace, options)
     if _is_namespace(options.what):
-        options.namespace = options.what
-        return _classes(options, console)
-    session = Session(options.namespace)
+        return _classes(_place(session, options), options, console)
     path = target(session, options.what)
     if path.class_name is None:
-        options.namespace = options.what
-        return _classes(options, console)
+        return _classes(_place(session, options), options, console)
     output = writer_for(options.output or "name", console, raw=options.raw)
     keys = _keys(session, path.class_name) if output.wants_paths else ()
     return show(session, selection(path.class_name, keys), output, console)
+
+
+def _place(session: Session, options: Options) -> Session:
+    """The namespace that was named: of the same machine unless it says another one."""
+    named: str = options.what.replace("/", "\\")
+    return Session(named, options) if named.startswith("\\\\") else session.sibling(named)
 
 
 def _is_namespace(text: str) -> bool:
@@ -69,16 +73,16 @@ def _keys(session: Session, class_name: str) -> tuple[str, ...]:
 def _namespaces(options: Options, console: Console) -> int:
     output = writer_for(options.output or "tsv", console)
     output.begin(("Namespace",))
-    for name in _below("root"):
+    for name in _below(Session(options.namespace, options).sibling("root")):
         output.rows((int(CimType.STRING),), [(name,)])
     output.end()
     return 0
 
 
-def _below(namespace: str) -> Iterator[str]:
+def _below(session: Session) -> Iterator[str]:
     """A namespace and all those in it, parents first."""
+    namespace = session.shown_namespace
     yield namespace
-    session = Session(namespace)
     names = [
         str(one["Name"])
         for batch in session.query(NAMESPACES)[1]
@@ -86,11 +90,10 @@ def _below(namespace: str) -> Iterator[str]:
         if not isinstance(one, Class)
     ]
     for name in sorted(names, key=str.lower):
-        yield from _below(f"{namespace}/{name}")
+        yield from _below(session.sibling(f"{session.namespace}\\{name}"))
 
 
-def _classes(options: Options, console: Console) -> int:
-    session = Session(options.namespace)
+def _classes(session: Session, options: Options, console: Console) -> int:
     output = writer_for(options.output or "name", console)
     deliver(_shown(session, system=options.system), output, console, columns=("__CLASS", "__SUPERCLASS"))
     return 0

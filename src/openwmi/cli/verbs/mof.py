@@ -25,7 +25,7 @@ OPTIONS: tuple[()] = ()
 
 def run(options: Options, console: Console) -> int:
     """Print what GetObjectText prints."""
-    session = Session(options.namespace)
+    session = Session(options.namespace, options)
     path = target(session, options.path)
     if path.class_name is None:
         raise Misuse(f"{options.path} is a namespace; name a class or an object in it")

@@ -34,7 +34,7 @@ OPTIONS = (
 def run(options: Options, console: Console) -> int:
     """Run the query, or print its plan."""
     text = _bound(options.wql, options.param)
-    session = Session(options.namespace)
+    session = Session(options.namespace, options)
     if options.explain:
         plan = session.plan(text)
         explain = getattr(plan, "explain", None)

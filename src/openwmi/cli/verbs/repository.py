@@ -23,6 +23,7 @@ openwmi repository restore wmi.backup
 openwmi repository recover --list
 """
 
+LOCAL = True
 ARGUMENTS = (
     Argument("action", "ACTION", "path, check, backup FILE, restore FILE, or recover"),
     Argument("file", "FILE", "where the backup is", optional=True),

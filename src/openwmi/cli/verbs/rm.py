@@ -33,7 +33,7 @@ def run(options: Options, console: Console) -> int:
     """Delete the objects one after the other; the first that cannot be deleted ends it."""
     classes: bool = vars(options)["class"]
     for text in options.paths:
-        session = Session(options.namespace)
+        session = Session(options.namespace, options)
         path = target(session, text)
         _check(path, text, classes=classes)
         if options.dry_run:

@@ -31,6 +31,7 @@ openwmi sec set root/cimv2 "O:BAG:BAD:(A;CI;CCDCWP;;;AU)"
 openwmi sec encrypt root/cimv2
 """
 
+LOCAL = True
 ARGUMENTS = (
     Argument("action", "ACTION", "show NS [WHO], grant|revoke NS WHO RIGHT ..., set NS SDDL, encrypt NS"),
     Argument("where", "NS", "the namespace"),

@@ -37,6 +37,7 @@ def _place(text: str) -> object:
     return place(text)
 
 
+LOCAL = True
 ARGUMENTS = ()
 OPTIONS = (
     Option(

@@ -30,7 +30,7 @@ OPTIONS = (DRY_RUN,)
 
 def run(options: Options, console: Console) -> int:
     """Store the object with these values and print its path."""
-    session = Session(options.namespace)
+    session = Session(options.namespace, options)
     path = target(session, options.path)
     if path.class_name is None or not path.is_instance:
         raise Misuse(f"{options.path} is no object; openwmi ls lists the paths of a class's objects")

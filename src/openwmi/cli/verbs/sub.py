@@ -27,6 +27,7 @@ openwmi sub test full
 openwmi sub rm full
 """
 
+LOCAL = True
 ARGUMENTS = (
     Argument("action", "ACTION", "ls, add NAME, rm NAME, or test NAME"),
     Argument("name", "NAME", "of the filter or the consumer; add gives both this name", optional=True),
@@ -135,7 +136,7 @@ def _is_about(options: Options) -> bool:
     from openwmi import wql
     from openwmi.model.classes import Class
 
-    session = Session(options.namespace)
+    session = Session(options.namespace, options)
     try:
         select = wql.parse_event(options.query)
     except WbemError as failure:

@@ -26,7 +26,7 @@ OPTIONS = (Option("system", "show system classes too"),)
 
 def run(options: Options, console: Console) -> int:
     """Print one class a line, indented under its superclass."""
-    session = Session(options.namespace)
+    session = Session(options.namespace, options)
     children: dict[str | None, list[Class]] = {}
     ancestors: list[str] = []
     top: str | None = None

@@ -24,6 +24,7 @@ openwmi user ls
 openwmi user rm alice
 """
 
+LOCAL = True
 ARGUMENTS = (
     Argument("action", "ACTION", "add NAME, passwd NAME, change NAME, rm NAME, or ls"),
     Argument("name", "NAME", "of the account", optional=True),

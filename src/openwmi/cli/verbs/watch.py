@@ -80,17 +80,15 @@ OPTIONS = (
 
 def run(options: Options, console: Console) -> int:
     """Subscribe and show what comes until there is enough of it; 0 then, 130 for Ctrl-C."""
-    session = Session(options.namespace)
+    session = Session(options.namespace, options)
     wanted = watched(session, options)
     if console.verbosity:
         console.note(wanted.text)
     program = _program(options, session, console)
     view = None if program is not None and options.output is None else _View(options, wanted, console)
-    from openwmi import sync
-
     try:
         with (
-            sync.connect(session.namespace) as wmi,
+            session.connected() as wmi,
             wmi.subscribe(wanted.text, overflow=options.overflow) as events,
         ):
             if console.narrates or console.verbosity:

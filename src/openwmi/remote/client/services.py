@@ -276,6 +276,11 @@ class RemoteServices:
             proxy = self._proxy.exporter.adopt(answer.services or None, guids.IWbemServices)
         return RemoteServices(self.machine, proxy, path, self.caller.locale)
 
+    async def sibling(self, namespace: str) -> RemoteServices:
+        """Log on to any namespace of that machine as the same caller; what OpenNamespace does not reach (A38)."""
+        proxy = await self.machine.log_on(namespace, self.caller.locale)
+        return RemoteServices(self.machine, proxy, namespace, self.caller.locale)
+
     async def event_sink(self) -> object:
         """QueryObjectSink: a sink that takes extrinsic events (B98, B99)."""
         from openwmi.remote.client.raising import event_sink

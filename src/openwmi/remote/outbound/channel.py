@@ -7,6 +7,7 @@ a future: whoever cancels it, or is cancelled while waiting for it, gives the ca
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
@@ -273,7 +274,8 @@ class Channel(asyncio.Protocol):
             seconds = self.deadlines.connect
             raise failures.unreachable(self.peer, "connect", f"no answer within {seconds:g} s") from None
         except (OSError, UnicodeError) as reason:
-            why = getattr(reason, "strerror", None) or str(reason)
+            number = getattr(reason, "errno", None)
+            why = os.strerror(number) if number else str(reason)
             raise failures.unreachable(self.peer, "connect", why) from None
 
     async def _bind(self, interfaces: list[SyntaxId], security: Security | None, target: str) -> None:

@@ -1,0 +1,149 @@
+"""Every verb that reads or changes objects takes another machine: here one that is served in this process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tests.cli.conftest import Main
+from tests.remote.server.serving import NAMESPACE, PASSWORD, Served
+
+Ask = Callable[..., "Main"]
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    made = Served(tmp_path_factory.mktemp("accounts"))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def host(served: Served) -> str:
+    address, port = served.listen()
+    return f"{address}[{port}]"
+
+
+@pytest.fixture
+def password(tmp_path: Path) -> str:
+    file = tmp_path / "password"
+    file.write_text(PASSWORD + "\n", encoding="utf-8")
+    return str(file)
+
+
+@pytest.fixture
+def ask(main: Main, host: str, password: str) -> Ask:
+    """A verb on that machine, as somebody who may everything."""
+
+    def asked(verb: str, *words: str, namespace: str = NAMESPACE):  # type: ignore[no-untyped-def]
+        return main(verb, *words, "-H", host, "-n", namespace, "--user", "ada", "--password-file", password)
+
+    return asked
+
+
+def test_queries(ask: Ask, host: str) -> None:
+    code, out, err = ask("query", "SELECT N, S FROM Row WHERE N < 2")
+    assert (code, out, err) == (0, "0\ts0\n1\ts1\n", "")
+    rows = json.loads(ask("query", "SELECT * FROM Row", "--limit", "3", "-o", "json").out)
+    assert [row["N"] for row in rows] == [0, 1, 2]
+    heads = ask("query", "SELECT * FROM Item WHERE Id < 1", "-o", "csv").out.splitlines()[0]
+    assert {"Id", "Text", "Inner", "R32"} <= set(heads.split(","))
+    assert ask("query", "SELECT * FROM meta_class WHERE __this ISA 'Item'", "-o", "name").out.count("\n") == 2
+    assert "does not tell it" in ask("query", "SELECT * FROM Row", "--explain").out
+
+
+def test_a_place_in_the_namespace_or_in_the_path(main: Main, host: str, password: str) -> None:
+    place = rf"\\{host}\{NAMESPACE}"
+    who = ("--user", "ada", "--password-file", password)
+    assert main("query", "SELECT N FROM Row WHERE N = 7", "-n", place, *who).out == "7\n"
+    assert main("get", "Item.Id=1", "Text", "-n", place.replace("\\", "/"), *who).out == "plain\n"
+
+
+def test_reading_what_is_there(ask: Ask) -> None:
+    assert ask("get", "Item.Id=1", "Text", "U64").out == "plain\t18446744073709551000\n"
+    assert ask("get", "Row", "N", "--limit", "2").out == "0\n1\n"
+    assert {"Item", "Row", "Special", "Part"} <= set(ask("ls", NAMESPACE.replace("\\", "/")).out.split())
+    assert NAMESPACE.replace("\\", "/") in ask("ls").out.split()
+    assert "Special" in ask("tree", "Item").out
+    assert "uint32 Do(" in ask("describe", "Row.Do").out
+    assert "class Part" in ask("mof", "Part").out
+    assert "Item" in ask("find", "Item").out
+
+
+def test_changing_it(ask: Ask, tmp_path: Path) -> None:
+    assert ask("create", "Item", "Id=90", "Text=new").code == 0
+    assert ask("get", "Item.Id=90", "Text").out == "new\n"
+    assert ask("set", "Item.Id=90", "Text=other").code == 0
+    assert ask("get", "Item.Id=90", "Text").out == "other\n"
+    assert ask("rm", "Item.Id=90", "--yes").code == 0
+    code, out, err = ask("get", "Item.Id=90", "Text")
+    assert code == 1
+    assert "WBEM_E_NOT_FOUND" in err
+    called = ask("call", "Row.N=3", "Do", "What=ab", "Times=2")
+    assert called.code == 7  # the method's own ReturnValue, 5
+    assert "abab" in called.out
+    file = tmp_path / "more.mof"
+    file.write_text("class Elsewhere { [key] uint32 Id; }; instance of Elsewhere { Id = 1; };")
+    assert ask("compile", str(file)).code == 0
+    assert ask("query", "SELECT * FROM Elsewhere").out == "1\n"
+    assert ask("compile", str(file), "--autorecover").code == 2
+
+
+@pytest.mark.slow
+def test_watching(ask: Ask) -> None:
+    code, out, err = ask(
+        "watch", "SELECT * FROM __InstanceModificationEvent WITHIN 0.1 WHERE TargetInstance ISA 'Row'",
+        "--for", "0.3s",
+    )  # fmt: skip
+    assert (code, out) == (0, "")
+
+
+def test_exit_codes(main: Main, ask: Ask, host: str, tmp_path: Path) -> None:
+    query = "SELECT N FROM Row"
+    code, _, err = main("query", query, "-n", r"\\no.such.host.invalid\root\cimv2")
+    assert code == 3
+    assert "0x800706BA" in err
+    assert main("query", query, "-H", "127.0.0.1[9]", "-u", "x").code == 3
+    wrong = tmp_path / "wrong"
+    wrong.write_text("guess\n")
+    code, _, err = main("query", query, "-H", host, "-u", "ada", "--password-file", str(wrong))
+    assert code == 4
+    assert "E_ACCESSDENIED 0x80070005" in err
+    assert "guess" not in err
+    assert main("query", query, "-H", host, "-u", "ada").code == 4  # nobody asks where nobody can answer
+    assert main("query", query, "-u", "ada").code == 4  # for this machine there is nothing to log on to
+    assert ask("query", "SELEC", namespace=NAMESPACE).code == 2
+    code, _, err = ask("query", query, namespace="root/nowhere")
+    assert code == 1
+    assert "WBEM_E_INVALID_NAMESPACE" in err
+    assert main("query", query, "-H", host, "--password-file", str(tmp_path / "missing")).code == 2
+    assert main("user", "ls", "-H", host).code == 2  # that is about this machine
+
+
+def test_a_password_from_the_environment(
+    main: Main, host: str, password: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("query", "SELECT N FROM Row WHERE N = 1", "-H", host, "-n", NAMESPACE)
+    monkeypatch.setenv("OPENWMI_USER", "ada")
+    monkeypatch.setenv("OPENWMI_PASSWORD_FILE", password)
+    assert main(*words).out == "1\n"
+    monkeypatch.delenv("OPENWMI_PASSWORD_FILE")
+    monkeypatch.setenv("OPENWMI_PASSWORD", PASSWORD)
+    assert main(*words).out == "1\n"
+
+
+def test_a_host_that_stops_answering_is_a_timeout(main: Main, tmp_path: Path) -> None:
+    import socket
+
+    password = tmp_path / "password"
+    password.write_text("x\n")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        code, _, err = main(
+            "query", "SELECT N FROM Row", "-H", f"127.0.0.1[{port}]", "-u", "x",
+            "--password-file", str(password), "--timeout", "0.05",
+        )  # fmt: skip
+    assert code == 5
+    assert "WBEM_E_TIMED_OUT" in err
