@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from openwmi.faces.target import Remote
     from openwmi.portal import Portal
     from openwmi.remote.client import Credentials
+    from openwmi.wire.decoding import Trace
 
 # What `timeout=None` comes to where somebody has to wait for another machine.
 _FOR_EVER: Final = 86_400.0
@@ -65,8 +66,10 @@ async def reach(
     delivery: Any = "auto",
     locale: str | None = None,
     context: Context | None = None,
+    trace: Trace | None = None,
 ) -> Services:
-    """The services of a namespace of another machine. timeout: the longest silence of one step, in seconds."""
+    """The services of a namespace of another machine. timeout: the longest silence of one step, in seconds; trace: is
+    told of every PDU."""
     from openwmi.remote.client import Settings, connect
     from openwmi.remote.outbound.channel import NETWORK, Deadlines
 
@@ -80,5 +83,5 @@ async def reach(
         port=target.port,
         locale=locale,
         context=context,
-        settings=Settings(delivery=delivery, network=NETWORK._replace(deadlines=deadlines)),
+        settings=Settings(delivery=delivery, network=NETWORK._replace(deadlines=deadlines, trace=trace)),
     )
