@@ -48,6 +48,7 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self.home = folder / "home"
+        self._served: list[Served] = []
         self.log = folder / "fired.log"
         self.pipe = str(folder / "pipe")
         os.mkfifo(self.pipe)
@@ -84,7 +85,15 @@ class Store:
     def silent(self) -> bool:
         return not select.select([self._told], [], [], 0)[0]
 
+    def served(self) -> Served:
+        """A service on this store; it ends with the test."""
+        self._served.append(Served(self.home))
+        return self._served[-1]
+
     def close(self) -> None:
+        for one in self._served:
+            one.process.kill()
+            one.process.communicate()
         os.close(self._told)
         host.end(host.local(self.path))
 
@@ -131,7 +140,7 @@ def test_what_a_program_raises_reaches_the_process_that_runs_subscriptions(
 ) -> None:
     (tmp_path / "extrinsic.mof").write_text(EXTRINSIC % store.pipe)
     store.run("compile", str(tmp_path / "extrinsic.mof"))
-    served = Served(store.home)
+    served = store.served()
     try:
         assert served.line() == "ready"
         environment = {**os.environ, "OPENWMI_HOME": str(store.home)}
@@ -157,13 +166,13 @@ def lines(store: Store, count: int) -> list[str]:
 @pytest.mark.slow
 @pytest.mark.req("E-51")
 def test_it_still_fires_after_a_kill_and_a_restart(store: Store) -> None:
-    first = Served(store.home)
+    first = store.served()
     assert first.line() == "ready"
     store.make("one")
     assert store.told() == "one"
     assert lines(store, 1) == ["one"]
     first.end(signal.SIGKILL)
-    second = Served(store.home)
+    second = store.served()
     assert second.line() == "ready"
     assert str(first.process.pid) in second.log("without giving the lock back")
     store.make("two")
@@ -171,7 +180,7 @@ def test_it_still_fires_after_a_kill_and_a_restart(store: Store) -> None:
     assert lines(store, 2) == ["one", "two"]
     code, _, _ = second.end(signal.SIGTERM)
     assert code == 0
-    third = Served(store.home)
+    third = store.served()
     assert third.line() == "ready"
     store.make("three")
     assert store.told() == "three"
@@ -187,7 +196,7 @@ def test_three_processes_on_one_store_fire_once(store: Store) -> None:
         )
         for _ in range(2)
     ]
-    served = Served(store.home)
+    served = store.served()
     try:
         assert served.line() == "ready"
         for one in others:

@@ -78,6 +78,17 @@ def test_a_storm_is_not_written_event_by_event(halls: Begin) -> None:
     assert states(hall)[0].Delivered == 100
 
 
+def test_a_new_binding_is_told_at_once_though_something_has_just_been_written(halls: Begin) -> None:
+    hall = halls()
+    hall.subscribed()
+    hall.loop.advance(SOON_SECONDS + 0.1)
+    hall.ring("x")
+    hall.consumer("d")
+    hall.bind("f", "d")
+    hall.loop.advance(SOON_SECONDS + 0.1)
+    assert sorted(one.State for one in states(hall)) == ["active", "active"]
+
+
 def test_counts_go_on_after_a_restart(halls: Begin) -> None:
     first = halls()
     first.subscribed()

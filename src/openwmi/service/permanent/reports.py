@@ -47,7 +47,7 @@ class Reports:
         """A filter works, or does not."""
         for route in routes:
             route.reason = trouble
-        self._states.changed()
+        self._states.changed(soon=True)
 
     def delivered(self, routes: Iterable[Route]) -> None:
         now = self._service.exchange.clock()

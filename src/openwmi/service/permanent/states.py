@@ -86,12 +86,15 @@ class States:
         found = space.static_instances(space.schema.class_named(CLASS))
         return {str(one.raw_("Binding")).upper(): one for one in found}
 
-    def changed(self) -> None:
-        """Something about a binding is new: have it stored before long."""
-        if self._timer is None:
-            loop = self._service.loop
-            wait = max(SOON_SECONDS, self._saved + SAVE_SECONDS - loop.time())
-            self._timer = loop.call_later(wait, self._save)
+    def changed(self, *, soon: bool = False) -> None:
+        """Something about a binding is new: have it stored before long; soon, where it is more than counts."""
+        loop = self._service.loop
+        wait = SOON_SECONDS if soon else max(SOON_SECONDS, self._saved + SAVE_SECONDS - loop.time())
+        if self._timer is not None:
+            if not soon or self._timer.when() <= loop.time() + wait:
+                return
+            self._timer.cancel()
+        self._timer = loop.call_later(wait, self._save)
 
     def forget(self, paths: Iterable[str]) -> None:
         """Bindings are gone."""

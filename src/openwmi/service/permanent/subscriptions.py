@@ -225,7 +225,7 @@ class PermanentSubscriptions:
         for one in list(self._filters.values()):
             one.start()
         self.states.forget(str(one.raw_("Binding")) for key, one in known.items() if key not in wanted)
-        self.states.changed()
+        self.states.changed(soon=True)
 
     def _join(self, route: Route) -> None:
         """Connect a filter with a consumer."""
