@@ -12,6 +12,7 @@ from tests.remote.server.serving import NAMESPACE, PASSWORD, Served, rows
 
 from openwmi.contract.operations import CreateInstanceEnum
 from openwmi.faces.views import perform
+from openwmi.model import sddl
 
 connection = pytest.importorskip("aiowmi.connection")
 query = pytest.importorskip("aiowmi.query")
@@ -121,7 +122,15 @@ async def test_wrong_password_namespace_class(address: tuple[str, int]) -> None:
             await ask(address, "SELECT * FROM Nothing", skip_optimize=skip)
 
 
-async def test_an_account_without_the_right_to_enter(served: Served, address: tuple[str, int]) -> None:
+async def test_an_account_that_may_not_enter(served: Served, address: tuple[str, int]) -> None:
     """Rights are those of the namespace's descriptor (calls.md A36)."""
     found = await ask(address, "SELECT N FROM Row WHERE N = 7", user="bob")
     assert [row["N"] for row in found] == [7]
+    access, space = served.host.namespaces.access, served.host.namespaces.named(NAMESPACE)
+    before = access.own(NAMESPACE)
+    access.store(space, sddl.parse(f"O:BAG:BAD:(D;;WP;;;{served.accounts.named('bob').sid})"))
+    try:
+        with pytest.raises(exceptions.WbemExAccessDenied):
+            await ask(address, "SELECT N FROM Row", user="bob")
+    finally:
+        access.store(space, before)

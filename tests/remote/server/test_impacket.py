@@ -16,6 +16,8 @@ from openwmi.contract.operations import CreateInstanceEnum, GetObject
 from openwmi.faces.views import perform
 from openwmi.model import status
 from openwmi.model.errors import NotFound
+from openwmi.mof import compile as compile_mof
+from openwmi.wire.wmi.types import reference_to
 from openwmi.wmio import decode
 
 rpcrt = pytest.importorskip("impacket.dcerpc.v5.rpcrt")
@@ -257,7 +259,7 @@ def test_put_and_delete_instances(served: Served, client: Client) -> None:
 
 
 @pytest.mark.slow
-def test_a_right_that_is_not_held(connect: Callable[..., Client]) -> None:
+def test_a_right_that_is_not_held(served: Served, connect: Callable[..., Client]) -> None:
     services = connect(user="bob").log_in()
     of_class, _ = services.GetObject("Item")
     one = of_class.SpawnInstance()
@@ -304,3 +306,37 @@ def test_the_small_methods_of_the_log_in(connect: Callable[..., Client]) -> None
 def test_a_class_that_is_not_registered(connect: Callable[..., Client]) -> None:
     with pytest.raises(Exception, match="REGDB_E_CLASSNOTREG"):
         connect().dcom.CoCreateInstanceEx(b"\1" * 16, wmi.IID_IWbemLevel1Login)
+
+
+class Reference(bytes):
+    """What impacket takes for an object."""
+
+    def getData(self) -> bytes:
+        return bytes(self)
+
+
+def put_class(services: Any, reference: bytes, flags: int = 0) -> int:
+    result = services.PutClass(Reference(reference), lFlags=flags)
+    return int(result.GetCallStatus(-1)) & 0xFFFFFFFF
+
+
+@pytest.mark.slow
+def test_put_and_delete_classes(served: Served, client: Client) -> None:
+    async def made() -> bytes:
+        await compile_mof("class Made { [key] uint32 N; string S; };", await served.services())
+        found = await perform(await served.services(), GetObject("Made"))
+        assert found.object is not None
+        return reference_to(found.object)
+
+    reference = served.run(made)
+    services = client.log_in()
+    assert put_class(services, reference, flags=2) == status.WBEM_E_ALREADY_EXISTS
+    result = services.DeleteClass("Made")
+    assert result.GetCallStatus(-1) & 0xFFFFFFFF == 0
+    with pytest.raises(Exception, match="WBEM_E_NOT_FOUND"):
+        services.GetObject("Made")
+    assert put_class(services, reference) == 0
+    found, _ = services.GetObject("Made")
+    assert set(found.getProperties()) == {"N", "S"}
+    result = services.DeleteClass("Nothing")
+    assert result.GetCallStatus(-1) & 0xFFFFFFFF == status.WBEM_E_NOT_FOUND
