@@ -372,6 +372,21 @@ def test_ports_that_are_used_again_are_another_connection(plain: Carried) -> Non
     assert said(pcap(frames + frames)) == METHODS * 2
 
 
+@pytest.mark.slow
+def test_what_looks_like_a_pdu_and_is_none_is_passed_over(plain: Carried) -> None:
+    """Any number of it, and in pieces of any size."""
+    false = b"\5\0\0\3\x10\0\0\0" + bytes(8)  # a length of 0
+    first, *others = [data for _, data in plain.chunks]
+    for garbage in (false * 5000, b"x" * 5000, false + b"\5", b"\5\0\0"):
+        chunks = [(True, first), (True, garbage + others[1]), *[(True, one) for one in others[2:]]]
+        for largest in (1, 7, 60_000):
+            if len(garbage) > 100 and largest < 100:
+                continue
+            records = list(decode(pcap([ethernet(one) for one in conversation(chunks, largest=largest)])))
+            assert [one["skipped"] for one in records if "skipped" in one] == [len(garbage)]
+            assert named(records, "request") == METHODS
+
+
 def test_other_traffic_is_named() -> None:
     web = [(True, b"GET / HTTP/1.1\r\n\r\n"), (False, b"HTTP/1.1 200 OK\r\n\r\n")]
     files = {

@@ -52,32 +52,29 @@ class Pdus:
                 yield passed
             yield found
 
-    def rest(self) -> int:
-        """How many bytes were no PDU, or the beginning of one."""
-        return self._passed + len(self._arrived)
-
     def _next(self) -> bytes | None:
         arrived = self._arrived
-        match = _PDU.match(arrived) if len(arrived) >= _LOOK else None
-        if match is None:
-            match = _PDU.search(arrived)
-            skipped = match.start() if match else max(len(arrived) - _LOOK + 1, 0)
-            self._passed += skipped
-            del arrived[:skipped]
-        if match is None or len(arrived) < _HEADER:
-            return None
-        try:
-            length = fragment_length(arrived, 0)
-        except RemoteProtocolError:
-            length = 1  # looked like one; the search goes on behind it
-            self._passed += 1
-            del arrived[:1]
-            return self._next() if len(arrived) >= _LOOK and _PDU.search(arrived) else None
+        start = self._found()
+        self._passed += start
+        del arrived[:start]
+        length = fragment_length(arrived, 0) if len(arrived) >= _HEADER else None
         if length is None or len(arrived) < length:
             return None
         pdu = bytes(arrived[:length])
         del arrived[:length]
         return pdu
+
+    def _found(self) -> int:
+        """Where the next PDU begins, or may begin when more has come."""
+        arrived, start = self._arrived, 0
+        while (match := _PDU.search(arrived, start)) is not None:
+            try:
+                fragment_length(arrived, match.start())
+            except RemoteProtocolError:
+                start = match.start() + 1  # it looked like one
+            else:
+                return match.start()
+        return max(len(arrived) - _LOOK + 1, start) if len(arrived) >= _LOOK else 0
 
 
 class Talk:
@@ -99,9 +96,6 @@ class Talk:
         begun = self._ways[up].lost()
         self._association.lost(up=up)
         return {"missing": missing, **({"begun": begun} if begun else {})}
-
-    def rest(self) -> int:
-        return sum(way.rest() for way in self._ways.values())
 
 
 class Conversation:

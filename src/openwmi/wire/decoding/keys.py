@@ -142,23 +142,15 @@ class Handshake:
 
     def stub(self, frame: Frame, start: int, *, up: bool) -> tuple[bytes | None, str | None]:
         """(the stub in the clear or None, what is to be said about it)."""
-        sealed = self.level >= AuthLevel.PRIVACY
+        hidden = self.level >= AuthLevel.PRIVACY and frame.verifier is not None
+        plain = None if hidden else unprotected(frame, start)
         opened = self._opened.get(up)
         if opened is None or frame.verifier is None:
-            if sealed and frame.verifier is not None:
-                return None, "sealed"
-            return unprotected(frame, start), None
+            return plain, "sealed" if hidden else None
         if up in self._lost:
-            return (
-                (None, "sealed; the keys are out of step behind a gap")
-                if sealed
-                else (
-                    unprotected(frame, start),
-                    None,
-                )
-            )
+            return plain, "sealed; the keys are out of step behind a gap" if hidden else None
         try:
             return opened.unprotect(frame, start), "verified"
         except RemoteProtocolError as error:
             self.lost(up=up)
-            return (None if sealed else unprotected(frame, start)), f"not verified: {error}"
+            return plain, f"not verified: {error}"
