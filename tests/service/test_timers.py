@@ -38,9 +38,13 @@ class World:
         self.host = host.Host(store)
         self.service = Service(self.loop, self.host.namespaces, planner=Inline(self.loop))  # type: ignore[arg-type]
         self.service._exchange = Exchange(self.service, clock=self.clock)
+        self.prepare()
         self.loop.call_soon(self.service.own, None)
         self.loop.settle()
         self.closed = False
+
+    def prepare(self) -> None:
+        """What has to be there before the service owns its store."""
 
     def clock(self) -> float:
         return self.start + self.loop.time()

@@ -107,10 +107,10 @@ class Service:
             from openwmi.service.ownership import Ownership
 
             self.ownership = Ownership(path, self.loop)
-            timers = self.exchange.timers
-            permanent = self.permanent
-            self.ownership.when_held(permanent.begin, permanent.end)
-            self.ownership.when_held(timers.begin, timers.end)
+            timers, permanent = self.exchange.timers, self.permanent
+            self.ownership.when_held(lambda: permanent.begin(timers.begin), permanent.end)
+            # What timers have missed they tell when they begin: permanent subscriptions are there by then.
+            self.ownership.when_held(lambda: None, timers.end)
             self.ownership.pursue()
         return self.ownership
 

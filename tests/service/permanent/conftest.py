@@ -54,14 +54,16 @@ class Taker:
 class Hall(World):
     """A world with consumers in root\\subscription and events in root\\cimv2."""
 
-    def __init__(self, store: str = ":memory:") -> None:
-        super().__init__(store)
+    def __init__(self, store: str = ":memory:", at: float = 0.0) -> None:
+        super().__init__(store, at)
+        self.taker = Taker()
+        self.host.providers.register(self.taker)
+
+    def prepare(self) -> None:
         self.service.find_creator = lambda sid: Caller(str(Sid.decode(sid)), "somebody")
         for namespace, text in CLASSES.items():
             for declaration in class_declarations(text, file="classes"):
                 self.host.namespaces.named(namespace).provided.add(declaration)
-        self.taker = Taker()
-        self.host.providers.register(self.taker)
 
     def store(self, name: str, caller: Caller | None = None, **values: Any) -> None:
         class_ = self.host.namespaces.named(SUBSCRIPTION).schema.class_named(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -95,7 +96,6 @@ def test_counts_go_on_after_a_restart(halls: Begin) -> None:
     first.ring("x", "y")
     first.close()
     second = halls()
-    second.filter()  # has the store read again, now that the tests' classes are there
     second.ring("z")
     saved(second)
     (one,) = states(second)
@@ -112,3 +112,24 @@ def test_what_is_inactive_says_why_and_what_is_gone_is_gone(halls: Begin) -> Non
     hall.remove('__FilterToConsumerBinding.Filter="__EventFilter.Name=\\"f\\"",Consumer="Taker.Name=\\"c\\""')
     saved(hall)
     assert states(hall) == []
+
+
+@pytest.mark.req("E-40", "E-41", "E-51")
+def test_what_timers_missed_while_nobody_ran_reaches_consumers(tmp_path: Path) -> None:
+    """A log file, since the standard consumers are there from the beginning."""
+    store, log = str(tmp_path / "store.db"), tmp_path / "log"
+    first = Hall(store)
+    first.filter(query="SELECT * FROM __TimerEvent")
+    first.consumer(kind="LogFileEventConsumer", Filename=str(log), Text="%TimerId% %NumFirings%")
+    first.bind(kind="LogFileEventConsumer")
+    first.interval("beat", 60_000)
+    first.absolute("call", "000100")
+    first.close()
+    second = Hall(store, at=310)
+    for _ in range(2000):
+        second.loop.settle()
+        if log.exists() and len(log.read_text().splitlines()) == 2:
+            break
+        threading.Event().wait(0.001)
+    assert sorted(log.read_text().splitlines()) == ["beat 5", "call 1"]
+    second.close()

@@ -56,15 +56,17 @@ class PermanentSubscriptions:
         self._reading = False
         self._stale = False
         self._orphaned: Orphaned | None = None
+        self._then: Callable[[], object] | None = None
         self._known = False  # what the store has
         self._in_force = False
         self._waiting: list[asyncio.Future[None]] = []
 
     # Beginning and ending
 
-    def begin(self) -> None:
-        """The owner lock is held: start what the store has."""
+    def begin(self, then: Callable[[], object] = lambda: None) -> None:
+        """The owner lock is held: start what the store has, and after that something else."""
         self._running = True
+        self._then = then
         ownership = self._service.ownership
         self._orphaned = ownership.orphaned if ownership is not None else None
         if not self._listening:
@@ -176,6 +178,9 @@ class PermanentSubscriptions:
                 _LOG.warning("%d permanent subscriptions: the first %d of them run", len(found), LIMIT)
             self._take(found[:LIMIT], known)
             self._tell_of_gap()
+        then, self._then = self._then, None
+        if then is not None and self._running:
+            then()
         if self._stale:
             self._stale = False
             self._read()
