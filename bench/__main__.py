@@ -20,6 +20,7 @@ BENCHMARKS = (
     "delivery",
     "calls",
     "com_latency",
+    "events",
     "mof_dmtf",
     "repository",
     "associators",
