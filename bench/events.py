@@ -131,7 +131,7 @@ async def _start(running: host.Host, count: int) -> list[Call]:
     calls = [await services.start(operation, Counting()) for _ in range(count)]
     for call in calls:
         await call.begun()
-    return calls
+    return [*calls]
 
 
 async def _growth(running: host.Host, level: Callable[[], int]) -> int:

@@ -249,7 +249,7 @@ async def test_a_subscription_ends_by_cancel_with_one_status(seam: Seam) -> None
     assert refused.value.code == s.WBEM_E_NOT_FOUND
 
 
-@pytest.mark.req("calls:B89")
+@pytest.mark.req("calls:B89", "E-50")
 async def test_releasing_the_services_ends_their_subscriptions_and_no_others(seam: Seam) -> None:
     bells = await Bells.made(seam)
     other = await seam.connect()
@@ -279,7 +279,7 @@ async def test_a_sink_that_fails_costs_only_itself(seam: Seam) -> None:
     await seam.services.cancel(good)
 
 
-@pytest.mark.req("calls:B90", "calls:B24")
+@pytest.mark.req("calls:B90", "calls:B24", "E-50")
 async def test_a_slow_sink_finds_what_came_meanwhile_in_order(seam: Seam) -> None:
     bells = await Bells.made(seam)
     go_on = asyncio.Event()
@@ -338,7 +338,7 @@ async def test_the_event_sink_takes_extrinsic_events_of_its_namespace_alone(seam
 # Enumerating
 
 
-@pytest.mark.req("calls:B84", "calls:F3", "calls:F6", "calls:F22")
+@pytest.mark.req("calls:B84", "calls:F3", "calls:F6", "calls:F22", "E-50")
 async def test_an_enumerator_of_events_waits_its_time_and_never_ends(seam: Seam) -> None:
     bells = await Bells.made(seam)
     query = ops.ExecNotificationQuery("SELECT N FROM Bell WHERE N > 1")

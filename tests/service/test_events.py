@@ -30,12 +30,14 @@ class Things:
     def __init__(self) -> None:
         self.things: dict[str, int] = {}
         self.columns: list[tuple[str, ...]] = []
+        self.conditions: list[Any] = []
         self.failing = False
         self.name = "Things"
         self.blocking = False
 
     def instances(self, request: Any) -> list[Any]:
         self.columns.append(request.columns)
+        self.conditions.append(request.conditions)
         if self.failing:
             raise OSError("not now")
         return [self.row(request, name) for name in self.things]
@@ -194,6 +196,46 @@ def test_conditions_and_projections(world: World) -> None:
     assert event.get_("PreviousInstance") is None
 
 
+@pytest.mark.req("E-23", "E-24")
+def test_a_condition_is_not_left_to_the_provider_that_is_polled(world: World) -> None:
+    """It would make a change into the filter a creation, and one out of it a deletion."""
+    sink = world.subscribe(
+        "SELECT * FROM __InstanceOperationEvent WITHIN 1 WHERE TargetInstance ISA 'Thing' AND TargetInstance.Size = 2"
+    )
+    for size in (1, 2, 3):
+        world.things.things = {"a": size}
+        world.loop.advance(1)
+    assert kinds(sink) == [("__InstanceModificationEvent", "a")]
+    assert not any(world.things.conditions)
+
+
+@pytest.mark.req("E-22")
+def test_every_property_counts_for_a_modification_not_only_those_that_are_selected(world: World) -> None:
+    sink = world.subscribe(
+        "SELECT TargetInstance.Name FROM __InstanceModificationEvent WITHIN 1 WHERE TargetInstance ISA 'Thing'"
+    )
+    for size in (1, 2):
+        world.things.things = {"a": size}
+        world.loop.advance(1)
+    assert [one.TargetInstance.Name for one in sink.objects] == ["a"]
+    assert set(world.things.columns) == {("Name", "Size")}
+
+
+@pytest.mark.req("E-22")
+def test_lazy_properties_make_no_modification(world: World) -> None:
+    (declaration,) = class_declarations(
+        '[dynamic, provider("Things")] class Lazy { [key] string Name; [lazy] sint32 Size; };'
+    )
+    world.host.namespaces.named(NAMESPACE).provided.add(declaration)
+    query = "SELECT * FROM __InstanceOperationEvent WITHIN 1 WHERE TargetInstance ISA 'Lazy'"
+    sink = world.subscribe(query)
+    for things in ({"a": 1}, {"a": 2}, {"a": 3, "b": 1}):
+        world.things.things = things
+        world.loop.advance(1)
+    assert kinds(sink) == [("__InstanceCreationEvent", "a"), ("__InstanceCreationEvent", "b")]
+    assert [one.TargetInstance.Size for one in sink.objects] == [1, 1]
+
+
 @pytest.mark.req("E-30", "E-31", "E-32", "D-102")
 def test_groups(world: World) -> None:
     sink = world.subscribe("SELECT * FROM Alarm GROUP WITHIN 10 BY What HAVING NumberOfEvents > 1")
@@ -257,7 +299,7 @@ def test_a_subscription_ends_by_cancel_alone(world: World) -> None:
     assert sink.objects == []
 
 
-@pytest.mark.req("calls:B86", "D-100", "D-101", "D-102")
+@pytest.mark.req("calls:B86", "D-100", "D-101", "D-102", "D-104")
 @pytest.mark.parametrize(
     ("query", "code"),
     [
@@ -311,7 +353,7 @@ def test_quotas_of_subscriptions(world: World) -> None:
 # The store's events, on the real loop
 
 
-@pytest.mark.req("E-01", "E-02", "E-03", "calls:B58", "A-258", "calls:B71")
+@pytest.mark.req("E-01", "E-02", "E-03", "B-08", "calls:B58", "A-258", "calls:B71")
 def test_events_of_the_store(running: Running) -> None:
     sinks = {
         name: Collector()
@@ -354,6 +396,29 @@ def test_events_of_the_store(running: Running) -> None:
     for sink in sinks.values():
         running.cancel(sink)
         assert sink.finished.wait(10)
+
+
+@pytest.mark.req("E-04", "E-02")
+def test_what_is_written_again_as_it_was_counts_as_modified(running: Running) -> None:
+    declared = derive(next(iter(class_declarations("class Test_Same { [key] string K; sint32 V; };"))), None)
+    assert running.status(ops.PutClass(declared)) == 0
+    same = running.collect(ops.GetObject("Test_Same")).objects[0].spawn({"K": "a", "V": 1})
+    assert running.status(ops.PutInstance(same)) == 0
+    sinks = [Collector(), Collector()]
+    instances = "SELECT * FROM __InstanceModificationEvent WHERE TargetInstance ISA 'Test_Same'"
+    for query, sink in zip((instances, "SELECT * FROM __ClassModificationEvent"), sinks, strict=True):
+        running.start(ops.ExecNotificationQuery(query), sink)
+    assert running.status(ops.PutInstance(same)) == 0
+    assert running.status(ops.PutClass(running.collect(ops.GetObject("Test_Same")).objects[0])) == 0
+    done = threading.Event()
+    running.host.portal.loop.call_soon_threadsafe(done.set)
+    assert done.wait(10)
+    (changed,) = sinks[0].objects
+    assert changed.PreviousInstance.values_ == changed.TargetInstance.values_ == same.values_
+    (written,) = sinks[1].objects
+    assert (written.PreviousClass.name, written.TargetClass.name) == ("Test_Same", "Test_Same")
+    for sink in sinks:
+        running.cancel(sink)
 
 
 def test_a_real_class_is_polled(running: Running) -> None:

@@ -121,6 +121,8 @@ def _update(space: Namespace, existing: Class, given: Class, parent: Class | Non
         raise error(WBEM_E_UNSUPPORTED_CLASS_UPDATE, message, parameter=existing.name)
     fresh = derive(declaration, parent, namespace=space.path, server=space.server)
     if before == declaration:
+        if space.namespaces.repository.declaration(space.path, existing.name) is not None:
+            _store(space, declaration)  # the same once more is a modification, too (E-04)
         return
     children = list(space.schema.subclasses(existing.name))
     names = [existing.name, *(child.name for child in children)]

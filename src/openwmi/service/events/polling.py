@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from openwmi.model.batches import Batch
     from openwmi.model.classes import Class
     from openwmi.model.instances import Instance
+    from openwmi.model.layouts import Layout
     from openwmi.service.events.exchange import Exchange
     from openwmi.service.events.subscription import Subscription
     from openwmi.service.namespaces import Namespace
@@ -67,6 +68,7 @@ class Poll:
         "_exchange",
         "_fresh",
         "_joined",
+        "_lazy",
         "_reading",
         "_subscriptions",
         "_timer",
@@ -102,6 +104,7 @@ class Poll:
         self._joined: set[Subscription] = set()  # wait for a reading to begin that is their baseline
         self._fresh: set[Subscription] = set()  # the reading that runs is their baseline
         self._baseline: dict[str, Instance] | None = None
+        self._lazy: dict[Layout, frozenset[int]] = {}  # of each layout, where its lazy properties stand
         self._reading: _Reading | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._due = 0.0
@@ -248,8 +251,22 @@ class Poll:
             old = before.get(path)
             if old is None:
                 self._raise(CREATION, {"TargetInstance": one})
-            elif old.values_ != one.values_:
+            elif old.values_ != one.values_ and self._differ(old, one):
                 self._raise(MODIFICATION, {"TargetInstance": one, "PreviousInstance": old})
+
+    def _differ(self, old: Instance, now: Instance) -> bool:
+        """Whether more than lazy properties differ, which a reading need not have (E-22)."""
+        lazy = self._lazy.get(now.layout_)
+        if lazy is None:
+            declared = now.class_.properties.values() if now.class_ is not None else ()
+            names = {one.name for one in declared if one.qualifiers.truth("lazy")}
+            lazy = self._lazy[now.layout_] = frozenset(
+                position for position, name in enumerate(now.layout_.names) if name in names
+            )
+        if not lazy or old.layout_ is not now.layout_:
+            return True
+        pairs = enumerate(zip(old.values_, now.values_, strict=True))
+        return any(before != after for position, (before, after) in pairs if position not in lazy)
 
     def _raise(self, kind: str, values: dict[str, Any]) -> None:
         if self._exchange.raised_by_provider(self.space, kind, values["TargetInstance"]):
