@@ -8,11 +8,15 @@ for the priorities emerg to err, 2 for warning, 3 for the others, and 4 or 5 for
 facility of syslog. EventIdentifier, InsertionStrings and Data are there for entries that have been written with them,
 as NTEventLogEventConsumer does; EventCode is the lower half of EventIdentifier.
 
+A machine without a journal shows the lines of its syslog daemon's files as they are now, with what they say: no
+priority, hence no EventType; the number of the line as RecordNumber; the facility of those in auth.log alone.
+
 NULL always: nothing.
 """
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, Final
 
 from openwmi.contract.provider import EventCoverage, Guard
@@ -26,6 +30,7 @@ from openwmi.providers.linux.clock import datetime_text
 from openwmi.providers.linux.control import user_name
 from openwmi.providers.linux.files import text
 from openwmi.providers.linux.journal import Entry, Gap, Journal, Tail, either
+from openwmi.providers.linux.syslog import Follower, entries, sources
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -54,7 +59,7 @@ FRUITLESS: Final = 40
 
 
 class LogEntries(Readable):
-    """The entries that a caller may see, the newest first."""
+    """The entries that a caller may see; those of the journal the newest first."""
 
     guard = Guard(instances=True)
 
@@ -62,8 +67,11 @@ class LogEntries(Readable):
         self._root = root
 
     def instances(self, request: Request) -> Iterator[Row]:
-        journal = self._journal(request)
-        if journal is None:
+        if not request.as_caller:
+            return
+        journal = Journal(self._root)
+        if not journal.exists:
+            yield from map(row_reader(request.columns), _file_entries(self._root))
             return
         reading = journal.read("--reverse", *_selection(request))
         request.on_cancel(reading.end)
@@ -75,10 +83,14 @@ class LogEntries(Readable):
             reading.close()
 
     def instance(self, request: Request, keys: Mapping[str, object]) -> Row | None:
-        journal, number = self._journal(request), keys.get("RecordNumber")
-        if journal is None or not isinstance(number, int):
+        number = keys.get("RecordNumber")
+        if not request.as_caller or not isinstance(number, int):
             return None
-        for entry in journal.numbered(number):
+        journal = Journal(self._root)
+        candidates = journal.numbered(number)
+        if not journal.exists:
+            candidates = (one for one in _file_entries(self._root) if one.place[1] == number)
+        for entry in candidates:
             if same(log_of(entry), str(keys.get("Logfile"))):
                 return self._reader(request.columns, journal)(entry)
         return None
@@ -92,15 +104,18 @@ class LogEntries(Readable):
 
         return row
 
-    def _journal(self, request: Request) -> Journal | None:
-        """The journal as the caller may see it; None for who may see nothing."""
-        journal = Journal(self._root)
-        if not journal.exists:
-            raise error(
-                WBEM_E_PROVIDER_NOT_CAPABLE,
-                "this machine has no journal: the entries of Win32_NTLogEvent are those of systemd-journald",
-            )
-        return journal if request.as_caller else None
+
+def _file_entries(root: str) -> Iterator[Entry]:
+    """Those of a syslog daemon's files, the oldest first. PROVIDER_NOT_CAPABLE where there are none."""
+    from heapq import merge
+
+    files = sources(root)
+    if not files:
+        raise error(
+            WBEM_E_PROVIDER_NOT_CAPABLE,
+            "this machine has neither a journal of systemd nor log files of a syslog daemon in /var/log",
+        )
+    return iter(merge(*map(entries, files), key=lambda entry: entry.received))
 
 
 class NTEventLog(CimWin32):
@@ -114,8 +129,8 @@ class NTEventLog(CimWin32):
 
     @property
     def events(self) -> tuple[EventCoverage, ...]:
-        """Nothing where there is no journal to follow."""
-        return (CREATED, MODIFIED) if Journal(self._root).exists else ()
+        """Nothing where there is no log to follow."""
+        return (CREATED, MODIFIED) if Journal(self._root).exists or sources(self._root) else ()
 
     def may_subscribe(self, coverage: EventCoverage, caller: Caller) -> bool:
         """Entries hold what accounts of other machines are not shown."""
@@ -123,24 +138,62 @@ class NTEventLog(CimWin32):
 
     def provide_events(self, sink: EventSink) -> None:
         journal = Journal(self._root)
+        if journal.exists:
+            self._follow_journal(sink, journal)
+        else:
+            self._follow_files(sink)
+
+    def _follow_journal(self, sink: EventSink, journal: Journal) -> None:
         tail = Tail(journal)
         sink.on_stop(tail.end)
-        class_ = sink.class_named("Win32_NTLogEvent")
-        read = row_reader(class_.layout.names)
+        tell = self._teller(sink)
         fruitless = 0
         while not sink.stopped:
             told = tail.told
             for one in tail.run(sink.ready, lambda: sink.stopped):
-                if isinstance(one, Gap):
-                    sink.lost(one.entries)
-                    continue
-                row = read(journal.whole(one) if one.has_more("MESSAGE") else one)
-                event = sink.event(CREATED.event, {"TargetInstance": Instance(class_.layout, row)})
-                sink.indicate([event], remote=False)
+                tell(journal.whole(one) if isinstance(one, Entry) and one.has_more("MESSAGE") else one)
             fruitless = 0 if tail.told > told or tail.empty else fruitless + 1
             if fruitless > FRUITLESS:
                 raise RuntimeError("journalctl ends as soon as it is started")
             sink.wait(PAUSE_SECONDS)
+
+    def _follow_files(self, sink: EventSink) -> None:
+        """Look at the files whenever something in their directory changes."""
+        from openwmi.providers.linux.inotify import CREATE, MODIFY, MOVED_TO, Inotify
+        from openwmi.providers.linux.wakeup import Wakeup
+
+        tell, queue = self._teller(sink), Inotify()
+        followers = []
+        try:
+            with Wakeup() as wakeup:
+                sink.on_stop(wakeup.wake)
+                queue.watch(os.fsencode(f"{self._root}/var/log"), CREATE | MODIFY | MOVED_TO)
+                followers = [Follower(source) for source in sources(self._root)]
+                sink.ready()
+                while not sink.stopped:
+                    wakeup.wait(queue)
+                    queue.read()
+                    for follower in followers:
+                        for one in follower.more():
+                            tell(one)
+        finally:
+            queue.close()
+            for follower in followers:
+                follower.close()
+
+    def _teller(self, sink: EventSink) -> Callable[[Entry | Gap], None]:
+        """What tells a sink of an entry, or of some that are gone."""
+        class_ = sink.class_named("Win32_NTLogEvent")
+        read = row_reader(class_.layout.names)
+
+        def tell(one: Entry | Gap) -> None:
+            if isinstance(one, Gap):
+                sink.lost(one.entries)
+                return
+            event = sink.event(CREATED.event, {"TargetInstance": Instance(class_.layout, read(one))})
+            sink.indicate([event], remote=False)
+
+        return tell
 
 
 def row_reader(columns: tuple[str, ...]) -> Callable[[Entry], Row]:
