@@ -18,7 +18,6 @@ from openwmi.remote.inbound.exporter import ANYONE, Exporter
 from openwmi.remote.inbound.limits import ListenerLimits
 from openwmi.remote.inbound.listener import Listener
 from openwmi.wire.dcom.bindings import SecurityBinding
-from openwmi.wire.dcom.objref import SORF_NOPING
 from openwmi.wire.ntlm import Acceptor, ServerNames
 from openwmi.wire.rpc.constants import AuthType
 from openwmi.wire.wmi.guids import IWbemObjectSink
@@ -46,7 +45,9 @@ class Receiver:
     """The listener of one loop, and the machines that may come to it."""
 
     def __init__(self) -> None:
-        self.exporter = Exporter((IWbemObjectSink.uuid,), Addresses(securities=_OFFERED), clock=_now)
+        self.exporter = Exporter(
+            (IWbemObjectSink.uuid,), Addresses(securities=_OFFERED), clock=_now, connected=False
+        )
         self._machines: Counter[Machine] = Counter()
         self._listener: Listener | None = None
         self._places: dict[tuple[str, bool], asyncio.Future[Address]] = {}
@@ -117,9 +118,10 @@ class Receiver:
             await listener.close()
 
     def reference(self, exported: Exported, place: Address) -> bytes:
-        """An OBJREF to a sink. Nobody pings it: its life is that of the call."""
+        """An OBJREF to a sink. The server pings it ([MS-DCOM] 3.2.6.1): when it stops, it has let the sink go or is
+        gone, which nothing else shows where no event comes."""
         return self.exporter.export(
-            exported, IWbemObjectSink.uuid, user=ANYONE, local=place, refs=_REFERENCES, flags=SORF_NOPING
+            exported, IWbemObjectSink.uuid, user=ANYONE, local=place, refs=_REFERENCES
         )
 
     def _admits(self, host: str) -> bool:

@@ -52,7 +52,8 @@ class Exporter:
 
     interfaces: what a client may bind to besides what every exporter has; activators: interfaces without an object,
     with what their methods get as target. level: the floor for calls; principal: what two log-ons of one user have in
-    common; random, clock: as os.urandom, time.monotonic.
+    common; random, clock: as os.urandom, time.monotonic; connected: whether who never pings keeps objects by a
+    connection.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Exporter:
         principal: Callable[[Any], Hashable] = _itself,
         random: Callable[[int], bytes] = os.urandom,
         clock: Callable[[], float] = time.monotonic,
+        connected: bool = True,
         limits: ExporterLimits | None = None,
     ) -> None:
         self.oxid = int.from_bytes(random(8), "little")
@@ -76,7 +78,7 @@ class Exporter:
         self.authn_hint = authn_hint
         self.principal = principal
         self.clock = clock
-        self.objects = Objects(random, limits or ExporterLimits())
+        self.objects = Objects(random, limits or ExporterLimits(), connected=connected)
         self._oid = int.from_bytes(random(8), "little")
         self._activators = dict(activators or {})
         self._interfaces = {SyntaxId(iid) for iid in (*interfaces, *self._activators)}

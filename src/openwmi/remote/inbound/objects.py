@@ -26,9 +26,9 @@ _IUNKNOWN: Final[Interface] = {}
 
 
 class Entry:
-    """One exported object. owner: for whom it was made; calls: methods under way."""
+    """One exported object. owner: for whom it was made; calls: methods under way; pinged: it has been in a ping set."""
 
-    __slots__ = ("associations", "calls", "flags", "object", "oid", "owner", "pointers")
+    __slots__ = ("associations", "calls", "flags", "object", "oid", "owner", "pinged", "pointers")
 
     def __init__(self, exported: Exported, oid: int, owner: Hashable, flags: int) -> None:
         self.object = exported
@@ -36,6 +36,7 @@ class Entry:
         self.owner = owner
         self.flags = flags
         self.calls = 0
+        self.pinged = False
         self.pointers: dict[tuple[UUID, Hashable], Pointer] = {}
         self.associations: set[Association] = set()
 
@@ -55,10 +56,14 @@ class Pointer:
 
 
 class Objects:
-    """The table. random: n -> n random bytes."""
+    """The table. random: n -> n random bytes; connected: whether an open connection is a sign of life for objects that
+    nobody has pinged yet, as for clients that never ping."""
 
-    def __init__(self, random: Callable[[int], bytes], limits: ExporterLimits) -> None:
+    def __init__(
+        self, random: Callable[[int], bytes], limits: ExporterLimits, *, connected: bool = True
+    ) -> None:
         self._random = random
+        self._connected = connected
         self._limits = limits
         self._entries: dict[int, Entry] = {}
         self._by_object: dict[int, Entry] = {}
@@ -157,7 +162,8 @@ class Objects:
         if association not in entry.associations and entry.oid in self._entries:
             entry.associations.add(association)
             self._used.setdefault(association, set()).add(entry)
-            self._forsaken.pop(entry.oid, None)
+            if self._is_connected(entry):
+                self._forsaken.pop(entry.oid, None)
 
     def use_of(self, exported: Exported, association: Association) -> None:
         """The same by the object."""
@@ -176,14 +182,20 @@ class Objects:
     ) -> tuple[int, int]:
         """ComplexPing: (set, status)."""
         set_id, status, gone = self.pings.change(set_id, sequence, added, deleted, now)
+        for entry in filter(None, map(self._entries.get, added)):
+            entry.pinged = True
         for oid in gone:
             self._forsake(self._entries[oid], now)
         return set_id, status
 
     def _forsake(self, entry: Entry, now: float) -> None:
         """Begin to count, if nobody shows a sign of life."""
-        if not (entry.associations or entry.flags & SORF_NOPING or self.pings.holds(entry.oid)):
+        if not (self._is_connected(entry) or entry.flags & SORF_NOPING or self.pings.holds(entry.oid)):
             self._forsaken[entry.oid] = now
+
+    def _is_connected(self, entry: Entry) -> bool:
+        """For who pings an open connection is no sign of life: it may be dead, and to leave a set is to let go."""
+        return self._connected and bool(entry.associations) and not entry.pinged
 
     def expire(self, now: float) -> None:
         """Remove the objects whose pings have stopped, and those that were never pinged and whose connections are gone
