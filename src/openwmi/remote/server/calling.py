@@ -97,24 +97,44 @@ class Client:
                 return first if mine else first.exporter.adopt(reference, IWbemObjectSink)
 
     async def _open(self, reference: objref.Standard) -> Proxy:
-        securities = self._owner.securities(self)
-        server = self._owner.server
-        network = NETWORK._replace(
-            deadlines=NETWORK.deadlines._replace(call=server.limits.patience), trace=server.trace
-        )
         try:
-            proxy = await reach(
-                reference,
-                IWbemObjectSink,
-                securities,
-                allowed=lambda host: host == self.host,
-                network=network,
-            )
+            proxy = await self._way(reference)
         except BaseException:
             self._owner.forget(self._key)
             raise
         proxy.exporter.channel.on_closed(self._closed)
         return proxy
+
+    async def again(self, reference: objref.Standard, method: Any, inputs: Any) -> Any:
+        """Call a sink once over a connection of its own: the one that there was is broken, its client need not be."""
+        proxy = await self._way(reference)
+        try:
+            return await proxy.call(method, inputs)
+        finally:
+            await proxy.close()
+
+    async def let_go(self, reference: objref.Standard) -> None:
+        """Give a sink's references back over a connection of its own: over the old one there is no answer any more."""
+        try:
+            proxy = await self._way(reference)
+        except WbemError:
+            return  # it misses our pings
+        await proxy.close()
+
+    async def _way(self, reference: objref.Standard) -> Proxy:
+        """A new connection to a sink's exporter."""
+        securities = self._owner.securities(self)
+        server = self._owner.server
+        network = NETWORK._replace(
+            deadlines=NETWORK.deadlines._replace(call=server.limits.patience), trace=server.trace
+        )
+        return await reach(
+            reference,
+            IWbemObjectSink,
+            securities,
+            allowed=lambda host: host == self.host,
+            network=network,
+        )
 
     def _closed(self, reason: WbemError | None) -> None:
         """The connection is gone, and the client with it: what it waits for ends."""

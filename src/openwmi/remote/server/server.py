@@ -113,7 +113,9 @@ class Server:
         for exported in list(self.exporter.objects):
             self.exporter.withdraw(exported)
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=1.0)
+            _, late = await asyncio.wait(self._tasks, timeout=1.0)
+            for task in late:
+                task.cancel()
 
     # For the objects
 

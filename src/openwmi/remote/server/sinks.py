@@ -81,6 +81,8 @@ class RemoteSink:
         self._call: Call | None = None
         self._proxy: asyncio.Task[Proxy] | None = None
         self._dead = False
+        self._cut = False  # the connection to it broke
+        self._late = False  # it did not answer in time
         name.sinks.add(self)
 
     async def reach(self) -> None:
@@ -104,8 +106,8 @@ class RemoteSink:
         self._found().add_done_callback(lambda done: _received(done, refs))
 
     def lost(self) -> None:
-        """The client is gone: its call ends."""
-        self._dead = self.cancelled = True
+        """The connection to the sink is gone: its call ends."""
+        self._dead = self._cut = self.cancelled = True
         if self._call is not None:
             self._client.spawn(self._call.cancel())
 
@@ -144,10 +146,17 @@ class RemoteSink:
         details = None if outcome.error is None else reference_to(outcome.error)
         ended = self.ending and outcome.status == WBEM_E_CALL_CANCELLED
         code = WBEM_E_SHUTTING_DOWN if ended else outcome.status
-        return await self._told(SET_STATUS, SetStatus(WBEM_STATUS_COMPLETE, code, outcome.text, details))
+        status = SetStatus(WBEM_STATUS_COMPLETE, code, outcome.text, details)
+        if self._cut:
+            # Else a client that is still there would wait for ever, and take an end of events for silence.
+            answer = await self._client.again(self._reference, SET_STATUS, status)
+            return int(answer.result)
+        return await self._told(SET_STATUS, status)
 
     def on_released(self) -> None:
         self._client.left(self, self._proxy)
+        if self._late:
+            self._client.spawn(self._client.let_go(self._reference))
 
     def abandon(self) -> None:
         """The call was refused: the references that came along are given back (wire.md 6.5)."""
@@ -163,10 +172,11 @@ class RemoteSink:
                 proxy = await asyncio.shield(self._found())
             answer = await proxy.call(method, inputs, deadline=self._limits.patience)
         except TimeoutError:
-            self._dead = True
+            self._dead = self._late = True
             raise error(WBEM_E_TIMED_OUT, "the client's sink cannot be reached in time") from None
         except WbemError as failure:
             self._dead = True
+            self._late = failure.code == WBEM_E_TIMED_OUT
             fields = {"peer": self._client.host, "user": self._client.user}
             _LOG.info("a sink failed: %s", failure, extra={"fields": fields})
             raise
