@@ -179,6 +179,15 @@ class Wire:
             half.inbox.clear()
             self.loop.call_soon(half._lose, ConnectionResetError(104, "Connection reset by peer"))
 
+    def tear(self, half: Half, data: bytes) -> None:
+        """Bytes of one end arrive still, then a reset; the end itself learns of it at once."""
+        half.send(data)
+        reason = ConnectionResetError(104, "Connection reset by peer")
+        half._tell(reason)
+        half.closing = True
+        half.inbox.clear()
+        self.loop.call_soon(half._lose, reason)
+
     def unplug(self) -> None:
         """Nothing arrives any more, and nobody is told."""
         for half in (self.client, self.server):
@@ -241,6 +250,7 @@ class NetworkLoop(JumpingLoop):
         self.forbidden: set[int] = set()
         self.spoil: Callable[[Half, bytes, int], bool] | None = None
         self.pdus = 0
+        self.dark = 0.0  # until when nothing arrives anywhere
         self._free = 49152
 
     def settle(self) -> None:
@@ -250,6 +260,12 @@ class NetworkLoop(JumpingLoop):
             if not self._ready:  # type: ignore[attr-defined]
                 return
         raise AssertionError("the loop never comes to rest")
+
+    def black_out(self, seconds: float) -> None:
+        """All cables are out, and are put back after a while. What was open then never hears anything again."""
+        self.dark = self.now + seconds
+        for wire in self.wires:
+            wire.unplug()
 
     def timers(self) -> list[asyncio.TimerHandle]:
         """What would still happen if time went on."""
@@ -275,7 +291,7 @@ class NetworkLoop(JumpingLoop):
     async def create_connection(self, factory: Any, host: Any = None, port: Any = None, **_: Any) -> Any:
         name = (str(host), int(port))
         self.dialled.append(name)
-        if name in self.silent:
+        if name in self.silent or self.now < self.dark:
             await self.create_future()
         found = self.ports.get(name)
         if found is None:
