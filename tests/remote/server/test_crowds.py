@@ -16,6 +16,7 @@ from tests.remote.server.session import INTERFACES, CollectingSink, Session, ipi
 from openwmi.model import status
 from openwmi.remote.inbound import ExporterLimits, ListenerLimits
 from openwmi.remote.server import ServerLimits
+from openwmi.wire.dcom import remunknown as r
 from openwmi.wire.dcom.orpc import OrpcThis
 from openwmi.wire.wmi import enumerators as e
 from openwmi.wire.wmi import services
@@ -150,6 +151,36 @@ async def test_limits_have_their_codes(tmp_path: Path) -> None:
                 sink.gate.set()
             for session in (one, bob, *more):
                 await session.close()
+    finally:
+        await asyncio.to_thread(served.close)
+
+
+async def test_results_keep_no_more_than_they_may(tmp_path: Path) -> None:
+    served = Served(tmp_path, limits=ServerLimits(held=300, held_per_user=600))
+    address = served.listen()
+    try:
+        one, bob = await Session.open(address), await Session.open(address, user="bob")
+
+        async def ask(session: Session, text: str = "SELECT N FROM Row", flags: int = 0) -> tuple[int, Any]:
+            answer = await session.call(QUERY, language="WQL", query=text, flags=flags)
+            return answer.result, answer.enumerator
+
+        results = [await ask(one) for _ in range(4)]
+        codes = [code for code, _ in results]
+        assert codes == [0, 0, status.WBEM_E_QUOTA_VIOLATION, status.WBEM_E_QUOTA_VIOLATION], (
+            "250, 250, 100 are left"
+        )
+        assert (await ask(bob))[0] == 0
+        # What is read in order and once keeps next to nothing.
+        code, enumerator = await ask(one, flags=0x30)
+        assert code == 0
+        page = await one.caller.call(e.NEXT, e.Next(-1, 250), ipid_of(enumerator))
+        assert len(page.objects) == 250
+        released = r.References([r.InterfaceRef(ipid_of(reference), 1) for _, reference in results[:2]])
+        await one.caller.call(r.REM_RELEASE, released, one.unknown)
+        assert (await ask(one))[0] == 0
+        for session in (one, bob):
+            await session.close()
     finally:
         await asyncio.to_thread(served.close)
 

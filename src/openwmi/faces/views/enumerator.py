@@ -113,6 +113,11 @@ class Enumerator:
         """How the operation ended; None while it runs."""
         return self._results.outcome
 
+    @property
+    def kept(self) -> int:
+        """How many objects its result set holds now; clones share them."""
+        return self._results.kept
+
     async def next(
         self, timeout: int, count: int, *, caller: Caller | None = None
     ) -> tuple[int, list[Instance | Class]]:

@@ -57,6 +57,11 @@ class ResultSet:
         self._readers: list[Reader] = []
         self._call: Call | None = None
 
+    @property
+    def kept(self) -> int:
+        """How many objects lie here now."""
+        return self.arrived - self._starts[0] if self._starts else 0
+
     # The call
 
     def attach(self, call: Call) -> None:

@@ -37,13 +37,14 @@ _AT_ONCE: Final = 500
 class Position:
     """A view of a result set, which ends with the last of the objects that read from it."""
 
-    __slots__ = ("_holders", "_server", "_turn", "view")
+    __slots__ = ("__weakref__", "_holders", "_server", "_turn", "view")
 
     def __init__(self, server: Server, view: Enumerator) -> None:
         self._server = server
         self.view = view
         self._holders = 0
         self._turn = asyncio.Lock()  # answers are put together one after the other (F20)
+        server.positions.add(self)
 
     async def page(self, timeout: int, count: int, take: Callable[[list[Instance | Class]], int]) -> int:
         """Give `count` objects to `take`, which tells their size; the status of the answer.
@@ -77,6 +78,7 @@ class Position:
     def let_go(self) -> None:
         self._holders -= 1
         if not self._holders:
+            self._server.positions.discard(self)
             self._server.spawn(self.view.release())
 
 

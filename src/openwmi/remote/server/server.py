@@ -7,9 +7,10 @@ import logging
 import os
 import time
 from typing import TYPE_CHECKING, Any, Final, Protocol
+from weakref import WeakSet
 
 from openwmi.model.errors import error
-from openwmi.model.status import WBEM_E_ACCESS_DENIED
+from openwmi.model.status import WBEM_E_ACCESS_DENIED, WBEM_E_QUOTA_VIOLATION
 from openwmi.remote.inbound import Addresses, Exporter, Listener
 from openwmi.remote.server.activation import ACTIVATORS
 from openwmi.remote.server.limits import ServerLimits
@@ -23,9 +24,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
     from socket import socket
 
+    from openwmi.contract.caller import Caller
     from openwmi.contract.logon import Authority, Identity
     from openwmi.contract.services import Services
     from openwmi.remote.inbound.addresses import Address
+    from openwmi.remote.server.enumerators import Position
     from openwmi.wire.decoding import Trace
 
 _LOG: Final = logging.getLogger("openwmi.remote")
@@ -90,6 +93,7 @@ class Server:
             trace=trace,
         )
         self.callbacks = Callbacks(self)
+        self.positions: WeakSet[Position] = WeakSet()
         self._log_on = log_on
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -128,6 +132,17 @@ class Server:
         if not self.logons.valid(identity):
             raise error(WBEM_E_ACCESS_DENIED, f"the account {identity.name} is gone, or has changed")
         return await self._log_on(identity, namespace, address=address, auth_level=auth_level, locale=locale)
+
+    def room(self, caller: Caller) -> int:
+        """How many objects one more result of a caller may keep; QUOTA_VIOLATION when it is none."""
+        mine = sum(one.view.kept for one in self.positions if one.view.caller.sid == caller.sid)
+        left = self.limits.held_per_user - mine
+        if left <= 0:
+            raise error(
+                WBEM_E_QUOTA_VIOLATION,
+                f"the results of {caller.name} keep {mine} objects, {self.limits.held_per_user} may be",
+            )
+        return min(self.limits.held, left)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Do something for which no caller waits."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from openwmi.contract.flags import WBEM_FLAG_RETURN_IMMEDIATELY
+from openwmi.contract.flags import WBEM_FLAG_FORWARD_ONLY, WBEM_FLAG_RETURN_IMMEDIATELY
 from openwmi.contract.operations import AnyOperation, GetObject, described
 from openwmi.faces.views import CallResult, Enumerator, perform
 from openwmi.model.errors import error
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from openwmi.remote.server.server import Server
 
 _UNSIGNED: Final = 0xFFFFFFFF
+# A result that is read in order, once, and freed as it is read.
+_READ_ONCE: Final = WBEM_FLAG_RETURN_IMMEDIATELY | WBEM_FLAG_FORWARD_ONLY
 
 
 def _invalid(message: str, parameter: str) -> Exception:
@@ -92,7 +94,9 @@ class ServicesObject:
     async def _enumerated(
         self, incoming: Incoming, operation: AnyOperation, flags: int, context: Context | None, holds: Any
     ) -> Any:
-        view = await Enumerator.start(self.services, operation, flags, context)
+        once = flags & _READ_ONCE == _READ_ONCE
+        held = self._server.limits.held if once else self._server.room(self.services.caller)
+        view = await Enumerator.start(self.services, operation, flags, context, held=held)
         reference = EnumeratorObject(self._server, self, Position(self._server, view)).given(incoming)
         return holds(enumerator=reference, result=0)
 
