@@ -319,10 +319,29 @@ def test_bad_headers(header: str, kind: type[Exception]) -> None:
     assert isinstance(broken(server(), bytes.fromhex(header) + bytes(16)), kind)
 
 
-def test_a_second_bind_is_refused() -> None:
-    pair = Pair().bound()
-    broken(pair.server, bind(Element(0, ALPHA, (NDR20,))).encode(9))
-    assert decode(pair.server.take())[1] == BindNak(0)
+def test_a_second_bind_is_refused_while_a_call_is_under_way() -> None:
+    for fragment in (request(b"x"), request(b"x", flags=FIRST)):
+        pair = Pair().bound()
+        pair.server.receive(fragment)
+        broken(pair.server, bind(Element(0, ALPHA, (NDR20,))).encode(9))
+        assert decode(pair.server.take())[1] == BindNak(0)
+
+
+def test_a_second_bind_between_calls_begins_anew() -> None:
+    """impacket sends one for each activation; nothing of what was agreed and proven before goes on."""
+    groups = AssociationGroups()
+    pair = Pair(serving=server(groups=groups)).bound(AuthLevel.PRIVACY)
+    assert (len(pair.server.presentations), len(pair.server.securities)) == (2, 1)
+    pair.server.receive(bind(Element(5, ALPHA, (NDR20,)), group=pair.server.group).encode(9))
+    assert isinstance(decode(pair.server.take())[1], BindAck)
+    assert (list(pair.server.presentations), pair.server.securities) == ([5], {})
+    assert len(groups) == 1
+    assert pair.server.receive(request(b"x", context_id=0)) == []
+    fault = decode(pair.server.take())[1]
+    assert isinstance(fault, Fault)
+    assert fault.status == errors.INVALID_PRESENTATION_CONTEXT
+    pair.server.close()
+    assert len(groups) == 0
 
 
 @pytest.mark.parametrize(

@@ -134,6 +134,25 @@ def test_wmiquery_with_a_wrong_password_and_a_wrong_namespace(on_135: str, tmp_p
 
 
 @pytest.mark.slow
+def test_one_connection_activates_more_than_once(client: Client) -> None:
+    """impacket binds anew for it on the same connection, which ends what was proven there before."""
+    first, second = client.log_in(), client.log_in()
+    for services in (second, first):
+        found = services.ExecQuery("SELECT N FROM Row WHERE N < 3")
+        assert [properties(row)["N"] for row in all_of(found)] == [0, 1, 2]
+        found.RemRelease()
+
+
+def test_a_context_keeps_the_level_that_it_was_made_with(connect: Callable[..., Client]) -> None:
+    """Lower: refused, as the keys are those of another level; a new context at the lower level is another thing."""
+    enumerator = connect().log_in().ExecQuery("SELECT N FROM Row")
+    enumerator.get_dce_rpc().set_auth_level(rpcrt.RPC_C_AUTHN_LEVEL_PKT_INTEGRITY)
+    assert properties(enumerator.Next(0xFFFFFFFF, 1)[0])["N"] == 0, "a context of its own, at integrity"
+    enumerator.get_dce_rpc().set_auth_level(rpcrt.RPC_C_AUTHN_LEVEL_PKT_PRIVACY)
+    with pytest.raises(rpcrt.DCERPCException, match="access_denied"):
+        enumerator.Next(0xFFFFFFFF, 1)
+
+
 def test_every_row_of_a_query(client: Client) -> None:
     services = client.log_in()
     enumerator = services.ExecQuery("SELECT N, S FROM Row")

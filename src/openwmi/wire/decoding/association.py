@@ -141,6 +141,8 @@ class Association:
         if frame.kind not in _BINDING:
             return
         record["auth"]["token"] = tokens.described(verifier.token)
+        if frame.kind is PduType.BIND:
+            self._handshakes.clear()  # nothing of what was proven before goes on
         handshake = self._handshakes.get(verifier.context_id)
         if handshake is None:
             if len(self._handshakes) >= _MOST_HANDSHAKES:

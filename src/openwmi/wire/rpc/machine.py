@@ -94,5 +94,9 @@ class Machine:
         if self.state is State.ALTERING:
             self.state = State.BOUND
 
+    def start_over(self) -> None:
+        """The peer is about to bind once more."""
+        self.state = State.IDLE
+
     def close(self) -> None:
         self.state = State.CLOSED

@@ -167,12 +167,24 @@ class ServerConnection(Connection):
     # Binding
 
     def _before(self, frame: Frame) -> None:
-        if frame.kind is PduType.BIND and self.machine.state is not State.IDLE:
+        if frame.kind is not PduType.BIND or self.machine.state is State.IDLE:
+            return
+        if self.machine.state is State.BOUND and not self._calls and self._partial is None:
+            self._start_over()
+        else:
             # The state machine knows no answer to this; it closes at the bind itself.
             refusal = BindNak(NakReason.NOT_SPECIFIED).encode(frame.call_id)
             self._leaving.append(refusal)
             if self.observer is not None:
                 self.observer(refusal, None, outgoing=True)
+
+    def _start_over(self) -> None:
+        """A second bind between calls begins anew, with nothing left of what was agreed and proven before: impacket
+        sends one for each activation after the first (wire.md 2.2)."""
+        self.machine.start_over()
+        self.presentations.clear()
+        self.securities.clear()
+        self.max_receive = self.limits.fragment
 
     def _bind(self, frame: Frame, pdu: Bind) -> None:
         size = min(pdu.max_transmit, pdu.max_receive, self.limits.fragment)
@@ -183,6 +195,8 @@ class ServerConnection(Connection):
         if group is None:
             self._nak(frame.call_id, NakReason.NOT_SPECIFIED)
             return
+        if self.group:
+            self._groups.leave(self.group)
         # Both directions get one number: some clients size their buffers by either (wire.md 8, trap 29).
         self.group, self.max_transmit, self.max_receive = group, size, size
         self.multiplexed = self._multiplex and bool(frame.flags & CONCURRENT)
