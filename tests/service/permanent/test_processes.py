@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -81,6 +82,19 @@ class Store:
         """What the program of the consumer says, once it has been started."""
         assert select.select([self._told], [], [], DEADLINE)[0], "nothing fires"
         return os.read(self._told, 4096).decode().strip()
+
+    def logged(self, name: str) -> None:
+        """Wait until the log has this name: it is written on a thread of the other process."""
+        for _ in range(2000):
+            if self.log.exists() and name in self.log.read_text().splitlines():
+                return
+            select.select([], [], [], 0.01)
+        raise AssertionError(f"the log never has {name}")
+
+    def told_of(self, name: str) -> None:
+        """Wait until a program of the consumer says this name; others may be said before."""
+        while name not in self.told().split():
+            pass
 
     def silent(self) -> bool:
         return not select.select([self._told], [], [], 0)[0]
@@ -214,3 +228,36 @@ def test_three_processes_on_one_store_fire_once(store: Store) -> None:
             one.kill()
             one.communicate()
     assert lines(store, 3) == ["0", "1", "2"]
+
+
+@pytest.mark.slow
+@pytest.mark.req("E-51", "E-57")
+def test_a_service_that_is_killed_in_mid_stream_loses_nothing_in_silence(store: Store, deep: bool) -> None:
+    """What it had not delivered is lost, and said to be: one gap for each kill, no event twice, none lost outside."""
+    random = Random(7)
+    doubtful: set[str] = set()
+    certain: list[str] = []
+    running = store.served()
+    assert running.line() == "ready"
+    for number in range(20 if deep else 3):
+        store.make(f"sure-{number}")
+        certain.append(f"sure-{number}")
+        store.told_of(f"sure-{number}")
+        store.logged(f"sure-{number}")
+        stream = [f"{number}-{position}" for position in range(random.randint(1, 12))]
+        doubtful.update(stream)
+        for name in stream:
+            store.make(name)
+        select.select([], [], [], random.random() * 0.2)
+        killed = running.process.pid
+        running.end(signal.SIGKILL)
+        running = store.served()
+        assert running.line() == "ready"
+        assert str(killed) in running.log("without giving the lock back")
+        assert "there is a gap" in running.log("there is a gap")
+    store.make("last")
+    store.logged("last")
+    assert running.end(signal.SIGTERM)[0] == 0
+    found = store.log.read_text().splitlines()
+    assert len(found) == len(set(found))
+    assert [name for name in found if name not in doubtful] == [*certain, "last"]
