@@ -172,6 +172,39 @@ def test_a_queue_of_groups_holds_a_thousand(world: World) -> None:
     assert ended_with(sink) == s.WBEM_E_QUEUE_OVERFLOW
 
 
+@pytest.mark.req("calls:H7", "E-57")
+def test_the_memory_of_events_holds_providers_up_and_then_ends_the_slowest(world: World) -> None:
+    settings = world.service.settings
+    assert (settings.event_memory_low, settings.event_memory_high) == (10_000_000, 20_000_000)
+    settings.event_memory_low, settings.event_memory_high = 400_000, 900_000
+    exchange = world.service.exchange
+    slow, slower, fast = Slow(world), Slow(world), Collector()
+    subscribe(world, "SELECT * FROM Alarm WHERE Level = 1", sink=slow)
+    subscribe(world, "SELECT * FROM Alarm", sink=slower)
+    subscribe(world, "SELECT * FROM Alarm", sink=fast)
+    text = "x" * 1000  # two bytes a character
+    for _ in range(130):
+        world.raise_alarm(What=text, Level=2)
+    assert not exchange.braked
+    for _ in range(150):
+        world.raise_alarm(What=text, Level=1)
+    assert exchange.braked, "more than the first threshold waits"
+    world.loop.advance(2.1)
+    assert not exchange.braked, "nobody is held up for long"
+    for _ in range(100):
+        world.raise_alarm(What=text, Level=1)
+    assert ended_with(fast) is ended_with(slow) is None
+    slower.go_on()
+    assert ended_with(slower) == s.WBEM_E_QUEUE_OVERFLOW
+    assert len(fast.objects) == 380
+    slow.go_on()
+    assert len(slow.objects) == 250
+    world.raise_alarm(What=text, Level=1)
+    assert len(slow.objects) == 251
+    assert not exchange.braked
+    slow.go_on()
+
+
 @pytest.mark.req("E-57", "calls:C7")
 def test_consumers_that_hang_raise_or_refuse_cost_only_themselves(world: World) -> None:
     class Raising(Collector):

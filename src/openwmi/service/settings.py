@@ -13,6 +13,8 @@ class Settings:
     event_queue: events that may wait for one subscription's sink; more end it with QUEUE_OVERFLOW (B90).
     event_drop_limit: events of earlier readings, or groups, that may still wait when the next ones come (H9, B90).
     subscriptions, subscriptions_per_user: temporary subscriptions; the excess gets QUOTA_VIOLATION (H5).
+    event_memory_low, event_memory_high: bytes of events that may wait for all temporary subscriptions before providers
+    are held up, and before the slowest ends (H7).
     polling, polling_per_user: classes that subscriptions have polled, each counted for itself; polling_memory,
     polling_memory_per_user: bytes of the instances that readings are compared with. Both: QUOTA_VIOLATION (H5, E-25).
     permanent_queues: bytes of events that may wait for the consumers of permanent subscriptions, of all together (H8).
@@ -22,6 +24,8 @@ class Settings:
     __slots__ = (
         "cancel_wait",
         "event_drop_limit",
+        "event_memory_high",
+        "event_memory_low",
         "event_queue",
         "max_calls",
         "max_calls_per_account",
@@ -47,6 +51,8 @@ class Settings:
         self.provider_threads = 256
         self.event_queue = 10_000
         self.event_drop_limit = 1_000
+        self.event_memory_low = 10_000_000
+        self.event_memory_high = 20_000_000
         self.polling = 10_000
         self.polling_per_user = 1_000
         self.polling_memory = 10_000_000

@@ -9,6 +9,7 @@ from openwmi import wql
 from openwmi.model.errors import error
 from openwmi.model.status import WBEM_E_QUOTA_VIOLATION
 from openwmi.service.events.audience import Audience
+from openwmi.service.events.memory import EventMemory
 from openwmi.service.events.plan import KINDS, OPERATION, Event, EventPlan, event_plan, polled_targets
 from openwmi.service.events.polling import Poll
 from openwmi.service.events.providers import EventProviders
@@ -55,6 +56,7 @@ class Exchange:
         self._stored = StoredEvents(self)
         self._providers = EventProviders(self)
         self._timers: Timers | None = None
+        self.memory = EventMemory(self)
         self._brakes: set[object] = set()
         self._brakes_until = 0.0
         self.count = 0
@@ -121,6 +123,7 @@ class Exchange:
         if not known:
             return
         self.count -= 1
+        self.memory.forget(subscription)
         if subscription.takes is None:
             self._uncount(subscription.call.principal)
         for poll in list(self._polls.values()):
@@ -235,7 +238,9 @@ class Exchange:
 
     @property
     def braked(self) -> bool:
-        """Whether providers are to be slowed down just now (E-55)."""
+        """Whether providers are to be slowed down just now (E-55, H7)."""
+        if self.memory in self._brakes:
+            self.memory.settle()
         return bool(self._brakes) and self.loop.time() < self._brakes_until
 
     def brake(self, whom: object, *, on: bool) -> None:

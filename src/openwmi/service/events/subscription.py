@@ -10,6 +10,7 @@ from openwmi.model.instances import Instance
 from openwmi.model.status import WBEM_E_QUEUE_OVERFLOW
 from openwmi.service.events.admission import receives
 from openwmi.service.events.grouping import Grouper
+from openwmi.service.events.memory import FEW
 
 if TYPE_CHECKING:
     from openwmi.calls.running import RunningCall
@@ -108,6 +109,8 @@ class Subscription:
             self._grouper.add(shaped, Instance(event.class_.layout, event.row))
         elif self._has_room():
             self.call.on_batch(rows)
+            if self.call.machine.waiting > FEW:
+                self._exchange.memory.behind(self, event)
 
     def _deliver_group(self, event: Instance) -> None:
         self._exchange.burst += 1
