@@ -19,13 +19,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.remote.kit import Refusal
+from tests.remote.kit import RESOLVER, Caller, Refusal
 from tests.remote.server import serving
 from tests.remote.server.session import CollectingSink, Session, ipid_of, sink_host
 
 from openwmi.accounts import Accounts
 from openwmi.cli import network
 from openwmi.model import status
+from openwmi.wire.dcom.exporter import SERVER_ALIVE2, Nothing
 from openwmi.wire.ntlm import nt_hash
 from openwmi.wire.wmi import enumerators as w
 from openwmi.wire.wmi import services
@@ -136,6 +137,21 @@ def test_it_says_where_it_listens_within_eight_seconds(serve: Callable[..., Prog
         "listening on [::1]",
     ]
     assert one.end() == 0
+
+
+def test_clients_find_it_by_whatever_name_they_know_it(serve: Callable[..., Program]) -> None:
+    one = serve("--listen", "127.0.0.1:0", "--name", "wmi.example.org", "--name", "outside[4000]")
+    host, port = one.address()
+
+    async def ask() -> None:
+        caller = await Caller.connect((host, port), [RESOLVER], user=None, level=1)
+        alive = await caller.call(SERVER_ALIVE2, Nothing())
+        found = [each.address for each in alive.bindings.strings]
+        assert found[:2] == [f"127.0.0.1[{port}]", f"localhost[{port}]"]
+        assert found[-2:] == [f"wmi.example.org[{port}]", "outside[4000]"]
+        await caller.close()
+
+    run(ask)
 
 
 def test_without_listen_it_is_loopback_alone(serve: Callable[..., Program]) -> None:

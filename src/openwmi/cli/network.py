@@ -77,9 +77,11 @@ class Network:
         sockets: Sequence[socket.socket],
         *,
         fallback: bool = False,
+        aliases: Sequence[str] = (),
         trace: Trace | None = None,
     ) -> None:
-        """fallback: where a port cannot be had, any free one will do; trace: is told of every PDU."""
+        """fallback: where a port cannot be had, any free one will do; aliases: what clients call this machine besides its
+        names; trace: is told of every PDU."""
         from openwmi.host import home
         from openwmi.remote.server import Server
 
@@ -89,12 +91,15 @@ class Network:
         self._fallback = fallback
         self._trace = trace
         self._host = host
-        self.accounts = Accounts(home(), names=names())
+        self._aliases = aliases
+        self.accounts = Accounts(home(), names=(*names(), *(one.partition("[")[0] for one in aliases)))
         self._server: Server | None = None
 
     async def __aenter__(self) -> str:
         """Begin to listen; the lines that tell where."""
-        server = self._server = self._kind(self._host.log_on, self.accounts, names(), trace=self._trace)
+        server = self._server = self._kind(
+            self._host.log_on, self.accounts, names(), aliases=self._aliases, trace=self._trace
+        )
         try:
             for passed in self._sockets:
                 await server.adopt(passed)
@@ -127,7 +132,9 @@ class Network:
             self._host.portal.loop.call_soon_threadsafe(self._server.accounts_changed)
 
 
-def network(host: Host, listen: Sequence[Place | None], trace: Trace | None = None) -> Network | None:
+def network(
+    host: Host, listen: Sequence[Place | None], *, aliases: Sequence[str] = (), trace: Trace | None = None
+) -> Network | None:
     """The network face that was asked for: the sockets passed on and the places named; without either, loopback alone,
     on port 135 where that may be had. None when nothing shall listen. ModuleNotFoundError where the package is missing
     that log-ons need: now, while it can still be installed, and not with the first client."""
@@ -137,5 +144,5 @@ def network(host: Host, listen: Sequence[Place | None], trace: Trace | None = No
     sockets = passed_sockets()
     places = [one for one in listen if one is not None]
     if not listen and not sockets:
-        return Network(host, [Place(LOOPBACK, PORT)], (), fallback=True, trace=trace)
-    return Network(host, places, sockets, trace=trace)
+        return Network(host, [Place(LOOPBACK, PORT)], (), fallback=True, aliases=aliases, trace=trace)
+    return Network(host, places, sockets, aliases=aliases, trace=trace)

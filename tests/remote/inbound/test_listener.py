@@ -333,4 +333,6 @@ def test_addresses() -> None:
     ]
     assert names.resolver(Address("192.0.2.1", 135)).strings[0].address == "192.0.2.1"
     assert names.resolver(Address("192.0.2.1", 5000)).strings[0].address == "192.0.2.1[5000]"
+    forwarded = Addresses(("host", "outside[4000]")).resolver(Address("10.0.0.2", 135))
+    assert [one.address for one in forwarded.strings] == ["10.0.0.2", "host", "outside[4000]"]
     assert [one.service for one in bindings.securities] == [9, 10, 16]

@@ -48,6 +48,12 @@ OPTIONS = (
         repeated=True,
     ),
     Option(
+        "name",
+        "what else clients call this machine, as NAME[PORT] where a port is forwarded",
+        value="NAME",
+        repeated=True,
+    ),
+    Option(
         "mof",
         "be a mock: serve what the file declares, from memory, and nothing of this machine",
         value="FILE",
@@ -85,7 +91,7 @@ def run(options: Options, console: Console) -> int:
     if code := _fill(host, options.mof, console):
         return code
     host.own()
-    face = network(host, options.listen, opened(options.trace))
+    face = network(host, options.listen, aliases=options.name, trace=opened(options.trace))
 
     def tell(line: str) -> None:
         console.write(f"{line}\n")

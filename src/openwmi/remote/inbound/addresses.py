@@ -5,7 +5,14 @@ from __future__ import annotations
 from ipaddress import IPv6Address, ip_address
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from openwmi.wire.dcom.bindings import OFFERED, DualStringArray, SecurityBinding, tcp
+from openwmi.wire.dcom.bindings import (
+    OFFERED,
+    TOWER_TCP,
+    DualStringArray,
+    SecurityBinding,
+    StringBinding,
+    tcp,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +50,8 @@ class Addresses:
     """Bindings for the client that came to one of our addresses.
 
     That address comes first: some clients take only a binding that contains what they were told to connect to, others
-    the last one when none does (wire.md 8, trap 7). names: further names and addresses of this machine, in order.
+    the last one when none does (wire.md 8, trap 7). names: further names and addresses of this machine, in order; with
+    a port of its own, `name[port]`, where somebody forwards that to us.
     """
 
     def __init__(self, names: Sequence[str] = (), *, securities: Sequence[SecurityBinding] = OFFERED) -> None:
@@ -64,4 +72,8 @@ class Addresses:
         return self._bindings(local, None if local.port == RESOLVER_PORT else local.port)
 
     def _bindings(self, local: Address, port: int | None) -> DualStringArray:
-        return DualStringArray(tuple([tcp(host, port) for host in self.hosts(local)]), self._securities)
+        strings = [
+            StringBinding(TOWER_TCP, host) if host.endswith("]") else tcp(host, port)
+            for host in self.hosts(local)
+        ]
+        return DualStringArray(tuple(strings), self._securities)

@@ -51,7 +51,7 @@ class LogOn(Protocol):
 class Server:
     """Serves namespaces to clients. Lives on the loop of the Services that `log_on` gives.
 
-    names: of this machine, the shortest first; random, clock, now: as os.urandom, time.monotonic, time.time; trace: is
+    names: of this machine, the shortest first; aliases: whatever else clients may know it by; random, clock, now: as os.urandom, time.monotonic, time.time; trace: is
     told of every PDU.
     """
 
@@ -61,6 +61,7 @@ class Server:
         authority: Authority,
         names: Sequence[str],
         *,
+        aliases: Sequence[str] = (),
         domain: str = "WORKGROUP",
         limits: ServerLimits | None = None,
         random: Callable[[int], bytes] = os.urandom,
@@ -76,7 +77,7 @@ class Server:
         self.logons = LogOns(authority, called, random=random, now=now)
         self.exporter = Exporter(
             {*Login.interfaces, *EXPORTED},
-            Addresses(names),
+            Addresses((*names, *aliases)),
             activators={iid: (table, self) for iid, table in ACTIVATORS.items()},
             principal=sid_of,
             random=random,
