@@ -51,8 +51,8 @@ class LogOn(Protocol):
 class Server:
     """Serves namespaces to clients. Lives on the loop of the Services that `log_on` gives.
 
-    names: of this machine, the shortest first; aliases: whatever else clients may know it by; random, clock, now: as os.urandom, time.monotonic, time.time; trace: is
-    told of every PDU.
+    names: of this machine, the shortest first; aliases: whatever else clients may know it by; random, clock, now: as
+    os.urandom, time.monotonic, time.time; trace: is told of every PDU.
     """
 
     def __init__(
