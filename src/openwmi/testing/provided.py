@@ -10,7 +10,7 @@ from openwmi.model.classes import Class, ClassDeclaration, Method
 from openwmi.model.errors import error
 from openwmi.model.paths import relpath_of
 from openwmi.model.qualifiers import Qualifier
-from openwmi.model.status import WBEM_E_INVALID_CLASS, WBEM_E_INVALID_PROPERTY, WBEM_E_NOT_FOUND
+from openwmi.model.status import WBEM_E_INVALID_CLASS, WBEM_E_NOT_FOUND
 from openwmi.model.values import coerce, present
 
 if TYPE_CHECKING:
@@ -146,15 +146,14 @@ async def _awaited_row(answer: Any, request: Request) -> Row | None:
 
 
 def _row(values: Mapping[str, object], request: Request) -> Row:
-    """A dict as a row of the wanted columns, every value coerced to its property's type."""
+    """A dict as a row of the wanted columns, every value coerced to its property's type; what the class does not have
+    is left out (F-23)."""
     class_ = request.class_
     given: dict[str, object] = {}
     for name, value in values.items():
         declared = class_.property(name)
         if declared is None:
-            raise error(
-                WBEM_E_INVALID_PROPERTY, f"class {class_.name} has no property {name}", parameter=name
-            )
+            continue
         given[declared.name] = (
             None if value is None else coerce(value, declared.type, name=name, reference=declared.reference)
         )

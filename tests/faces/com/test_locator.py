@@ -113,7 +113,7 @@ def test_null_out_pointer(locator: com.IWbemLocator) -> None:
     assert locator.ConnectServer("root", None, None, None, 0, None, None, out=()) == (BAD, None)
 
 
-@pytest.mark.req("calls:A38", "calls:A39", "calls:A41", "calls:B14")
+@pytest.mark.req("calls:A38", "calls:A39", "calls:A40", "calls:A41", "calls:B14")
 def test_open_namespace() -> None:
     root = connected("root")
     hr, child, _ = root.OpenNamespace("cimv2", 0, None)
@@ -133,3 +133,20 @@ def test_open_namespace() -> None:
     assert hr == 0
     assert services.GetObject("Win32_Process", 0, None)[0] == 0
     assert result.GetResultObject(0)[0] == com.WBEM_E_INVALID_OPERATION
+
+
+@pytest.mark.req("calls:A40", "calls:A41", "calls:B12")
+def test_open_namespace_fills_what_is_asked_for() -> None:
+    """One page has the two outs exclude each other; here a call result that is asked for comes in any case (B12)."""
+    root = connected("root")
+    both = {"ppWorkingNamespace", "ppResult"}
+    for flags in (0, 0x10):
+        hr, direct, result = root.OpenNamespace("cimv2", flags, None, out=both)
+        assert hr == 0
+        assert (direct is None) == bool(flags)
+        hr, services = result.GetResultServices(com.WBEM_INFINITE)
+        assert hr == 0
+        assert services.GetObject("Win32_Process", 0, None)[0] == 0
+    hr, direct, result = root.OpenNamespace("cimv2", 0, None, out={"ppWorkingNamespace"})
+    assert (hr, result) == (0, None)
+    assert direct is not None

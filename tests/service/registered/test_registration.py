@@ -59,10 +59,13 @@ def test_providers_belong_to_their_namespace(registered: Registered) -> None:
     )
 
 
-@pytest.mark.req("F-02")
+@pytest.mark.req("F-02", "F-05")
 @pytest.mark.parametrize(
     ("more", "code"),
     [
+        # Reserved, of high-performance providers' clients, and historic: kept, and without effect (F-05).
+        ('ImpersonationLevel = 3; DefaultMachineName = "nowhere"; Pure = FALSE; Version = 7;', 0),
+        ('ClientLoadableCLSID = "{E30EC6A0-23CF-11d1-8FDE-0000F804AA5C}"; SupportsThrottling = TRUE;', 0),
         ("Enabled = FALSE;", s.WBEM_E_PROVIDER_DISABLED),
         ('HostingModel = "Nowhere";', s.WBEM_E_INVALID_PROVIDER_REGISTRATION),
         ('HostingModel = "Decoupled:Noncom";', s.WBEM_E_INVALID_PROVIDER_REGISTRATION),
@@ -258,3 +261,35 @@ def test_registrations_of_one_provider_stand_side_by_side(registered: Registered
     )
     found = registered.collect(ops.ExecQuery("SELECT * FROM __ProviderRegistration")).objects
     assert sum(name in one.provider for one in found) == 3
+
+
+@pytest.mark.req("F-23")
+def test_each_class_is_asked_for_its_own_and_what_is_too_much_is_trimmed(
+    registered: Registered, log: list[Any]
+) -> None:
+    base = registered.register(
+        registrations=f"instance of {INSTANCES} {{ provider = $P; SupportsEnumeration = TRUE; }};"
+    )
+    registered.compile(f'[dynamic, provider("{base}")] class {base}Below : {base} {{ uint32 More; }};')
+    log.clear()
+    rows = [
+        (one.classname_, one.Number)
+        for one in registered.collect(ops.ExecQuery(f"SELECT * FROM {base}")).objects
+    ]
+    assert sorted(rows) == sorted((name, number) for name in (base, f"{base}Below") for number in range(5))
+    assert [entry[0] for entry in log if entry[0] != "initialize"] == ["instances", "instances"]
+
+
+@pytest.mark.req("F-23")
+def test_columns_that_the_class_does_not_have_are_left_out() -> None:
+    from openwmi import sync, testing
+
+    testing.provide(
+        "root\\trimmed",
+        "class Trimmed { [key] uint32 Id; };",
+        instances=lambda: [{"Id": 1, "Unknown": "x"}],
+        get=lambda keys: {**keys, "Unknown": "x"},
+    )
+    with sync.connect("root\\trimmed") as wmi:
+        assert [one.as_dict_() for one in wmi.query("SELECT * FROM Trimmed")] == [{"Id": 1}]
+        assert wmi.get("Trimmed=1").as_dict_() == {"Id": 1}
