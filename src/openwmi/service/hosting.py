@@ -10,7 +10,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
-from openwmi.model.errors import error
+from openwmi.model.errors import WbemError, error
 from openwmi.model.status import WBEM_E_PROVIDER_NOT_FOUND
 from openwmi.threads import Threads
 
@@ -245,12 +245,13 @@ class Providers:
 class NamespaceProviders:
     """The providers of one namespace (F-01)."""
 
-    __slots__ = ("_checked", "_lock", "_providers", "_registered", "_space")
+    __slots__ = ("_checked", "_lock", "_providers", "_raising", "_registered", "_space")
 
     def __init__(self, space: Namespace, providers: Providers) -> None:
         self._space = space
         self._providers = providers
         self._registered: dict[str, RegisteredProvider] = {}
+        self._raising: list[str] | None = None  # the names of those that are registered to raise events
         self._checked: set[str] = set()  # those whose registration has not changed since it was read
         self._lock = threading.Lock()
 
@@ -292,11 +293,33 @@ class NamespaceProviders:
 
     def raising(self) -> Iterator[HostedProvider]:
         """The providers that raise events of their own here (F-27)."""
-        return self._providers.raising(self._space.path)
+        yield from self._providers.raising(self._space.path)
+        for name in self._registered_events():
+            if self._providers.find(name, self._space.path) is None:
+                try:
+                    found = self._of_repository(name)
+                except WbemError as reason:
+                    import logging  # a local query does without
+
+                    logging.getLogger("openwmi.events").warning("events: %s", reason.message)
+                    continue
+                if found is not None and found.registration.events:
+                    yield found
+
+    def _registered_events(self) -> list[str]:
+        if self._raising is None:
+            from openwmi.service.registered.registration import event_providers
+
+            found: list[str] = []
+            self._raising = found  # before reading: a change during it is then noticed
+            found += event_providers(self._space)
+            return found
+        return self._raising
 
     def changed(self) -> None:
         """Something about the registrations of this namespace has changed: they are read again when needed."""
         self._checked.clear()
+        self._raising = None
 
     def retire(self) -> None:
         """Release every registered provider; the namespace is gone."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import queue
 import threading
 from typing import Any
 
@@ -12,6 +13,7 @@ from openwmi.model.status import WBEM_E_ACCESS_DENIED
 
 LOG: list[tuple[Any, ...]] = []
 GATE = threading.Event()
+RAISED: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
 NOT_A_CLASS = 7
 
 
@@ -234,3 +236,33 @@ class StuckSensors:
     def get_property(self, request: Request, place: PropertyPlace) -> Any:
         GATE.wait(60)
         return "at last"
+
+
+class Alarms:
+    """Raises what is put into `RAISED`, until nobody wants it any more."""
+
+    def initialize(self, initialization: Initialization) -> None:
+        LOG.append(("initialize", initialization))
+
+    def provide_events(self, sink: Any) -> None:
+        LOG.append(("begin", None))
+        sink.ready()
+        while not sink.stopped:
+            try:
+                name, values = RAISED.get(timeout=0.01)
+            except queue.Empty:
+                continue
+            sink.indicate([sink.event(name, values(sink) if callable(values) else values)])
+        LOG.append(("end", None))
+
+
+class AsynchronousAlarms:
+    async def provide_events(self, sink: Any) -> None:
+        import asyncio
+
+        sink.ready()
+        number = 0
+        while True:
+            sink.indicate([sink.event("Registered_Alarm", {"Number": number})])
+            number += 1
+            await asyncio.sleep(0.01)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
     from openwmi.contract.caller import Caller
-    from openwmi.contract.provider import Request
+    from openwmi.contract.provider import EventSink, Request
     from openwmi.model.descriptors import SecurityDescriptor
     from openwmi.service.registered.registration import Registration
 
@@ -104,6 +104,8 @@ class RegisteredProvider(HostedProvider):
         """The function that plays a role; None when no registration declares it (F-20)."""
         if _DECLARED.get(name, name) not in self.registration.roles:
             return None
+        if name == "provide_events":
+            return self._provide_events
         method = _METHODS.get(name, name)
         if self.registration.decoupled and name in ("instances", "query"):
             return lambda request, *arguments: self._rows_if_running(request, arguments)
@@ -124,6 +126,19 @@ class RegisteredProvider(HostedProvider):
             if reason.code == WBEM_E_PROVIDER_NOT_FOUND:
                 return ()
             raise
+
+    def _provide_events(self, sink: EventSink) -> Any:
+        """Let the provider raise events until nobody wants them any more; it is in use all the while (F-27)."""
+        use = _Use(self, self._entered((None, None)))
+        provide = getattr(use.used.provider, "provide_events", None)
+        if provide is None:
+            raise error(
+                WBEM_E_PROVIDER_NOT_CAPABLE,
+                f"provider {self.name} is registered for events, but has no method provide_events",
+                parameter=self.name,
+            )
+        answer = provide(sink)
+        return _awaited(use, answer) if hasattr(answer, "__await__") else None
 
     def _called(self, method: str, request: Request, arguments: tuple[Any, ...]) -> Any:
         registration = self.registration

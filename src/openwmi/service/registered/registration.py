@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from openwmi.contract.caller import UnixUser
+    from openwmi.contract.provider import EventCoverage
     from openwmi.model.classes import Class
     from openwmi.model.instances import Instance
     from openwmi.service.hosting import HostedProvider
@@ -60,8 +61,10 @@ _OBJECT_ROLES: Final = (
 _PROPERTY_ROLES: Final = (("SupportsGet", "get_property"), ("SupportsPut", "put_property"))
 # The singletons of root that say how long an unused object is kept (B-41).
 _OBJECTS_KEPT: Final = "__objectprovidercachecontrol"
+_EVENTS_KEPT: Final = "__eventprovidercachecontrol"
 _PROPERTIES_KEPT: Final = "__propertyprovidercachecontrol"
 _CONSUMERS_KEPT: Final = "__eventconsumerprovidercachecontrol"
+_EVENTS: Final = "__EventProviderRegistration"
 _CONSUMERS: Final = "__EventConsumerProviderRegistration"
 _ALL_ROLES: Final = ("instance", "instances", "query", "put", "delete", "method")
 # How long the process of a caller may take to be ready.
@@ -80,7 +83,7 @@ class Registration(NamedTuple):
 
     module, class_name: the code. host: None for the service's own process. roles: what the registrations declare
     (F-20); selects: conditions may be passed on (WQL:UnarySelect, F-21). Timeouts in seconds, None without limit.
-    callers: SDDL of who may call it, None for everybody. ours: its code is the service's own.
+    callers: SDDL of who may call it, None for everybody. ours: its code is the service's own. events: what it raises.
     """
 
     name: str
@@ -97,12 +100,15 @@ class Registration(NamedTuple):
     initialization_timeout: float | None
     callers: str | None
     ours: bool = False
+    events: tuple[EventCoverage, ...] = ()
 
     @property
     def kept(self) -> str:
         """The name of the singleton that says how long an unused object is kept."""
         if self.roles == {"consume"}:
             return _CONSUMERS_KEPT
+        if self.roles == {"provide_events"}:
+            return _EVENTS_KEPT
         only = {role for _, role in _PROPERTY_ROLES}
         return _PROPERTIES_KEPT if self.roles and self.roles <= only else _OBJECTS_KEPT
 
@@ -183,7 +189,35 @@ def read_registration(space: Namespace, name: str) -> Registration | None:
         _seconds(provider, "OperationTimeoutInterval", name),
         _seconds(provider, "InitializationTimeoutInterval", name),
         _callers(provider, name),
+        events=_events(registrations, name) if host is None else (),
     )
+
+
+def _events(registrations: list[Instance], name: str) -> tuple[EventCoverage, ...]:
+    """What it raises, as the EventQueryLists say (F-27). A host process raises none."""
+    texts = [
+        str(text)
+        for one in registrations
+        if one.class_ is not None and one.class_.inherits_from(_EVENTS)
+        for text in one.raw_("EventQueryList") or ()
+    ]
+    if not texts:
+        return ()
+    from openwmi.service.registered.eventqueries import coverages
+
+    try:
+        return coverages(texts)
+    except WbemError as reason:
+        raise _malformed(name, f"EventQueryList: {reason.message}") from None
+
+
+def event_providers(space: Namespace) -> list[str]:
+    """The names of the providers that registrations let raise events in a namespace."""
+    if space.namespaces.repository.existing is None:
+        return []
+    registered = space.static_instances(space.schema.class_named(_EVENTS))
+    names = (_referred(one.raw_("provider")) for one in registered)
+    return list(dict.fromkeys(name for name in names if name))
 
 
 def _callers(provider: Instance, name: str) -> str | None:
@@ -275,6 +309,8 @@ def _roles(registrations: list[Instance], name: str) -> tuple[frozenset[str], bo
             roles.update(role for flag, role in _PROPERTY_ROLES if one.raw_(flag))
         elif class_.inherits_from(_CONSUMERS):
             roles.add("consume")
+        elif class_.inherits_from(_EVENTS):
+            roles.add("provide_events")
     return frozenset(roles), selects
 
 
