@@ -12,8 +12,6 @@ from tests.conformance.wire import PolledSeam, PushedSeam, Serving, WireSeam, se
 from openwmi import host
 
 FACTORIES: dict[str, type[Seam]] = {"embedded": Seam, "pushed": PushedSeam, "polled": PolledSeam}
-# Tests of enumerators and call results, which are made above the seam.
-VIEWS = {"test_enumerators.py", "test_call_results.py"}
 
 
 @pytest.fixture(scope="session")
@@ -35,8 +33,6 @@ def server(machine: host.Host) -> Iterator[Serving]:
 def seam(request: pytest.FixtureRequest, machine: host.Host) -> Seam:
     """The Services under test, reached in every way there is."""
     factory = FACTORIES[request.param]
-    if factory is not Seam and request.path.name in VIEWS:
-        pytest.skip("a view above the seam: it is the same over any")
     if issubclass(factory, WireSeam):
         return factory(machine, request.getfixturevalue("server"))
     return factory(machine)

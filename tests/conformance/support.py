@@ -167,6 +167,11 @@ class Seam:
         return self._host.service.running
 
     @property
+    def left(self) -> int:
+        """The same, wherever there may be some; a test ends when there are none."""
+        return self.running
+
+    @property
     def subscriptions(self) -> int:
         return self._host.service.exchange.count
 
@@ -211,7 +216,7 @@ class Seam:
                     for gate in self._gates:
                         gate.open()
                     await self.leave()
-                while self.running or asyncio.all_tasks() - before - {asyncio.current_task()}:
+                while self.left or asyncio.all_tasks() - before - {asyncio.current_task()}:
                     await asyncio.sleep(0.001)
 
         self._host.portal.run(body)

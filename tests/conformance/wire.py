@@ -95,7 +95,15 @@ class WireSeam(Seam):
 
     @property
     def running(self) -> int:
-        return super().running + sum(one.machine.calls.running for one in self.opened)
+        """On the client's side, where it is known at once."""
+        return sum({id(calls): calls.running for calls in self._tables()}.values())
+
+    @property
+    def left(self) -> int:
+        return self.running + super().running
+
+    def _tables(self) -> list[Any]:
+        return [one.machine.calls for one in self.opened]
 
     async def event_sink(self) -> Any:
         services = await self._host.services(self.namespace)
