@@ -68,6 +68,7 @@ class Host:
         self.events: list[Instance] = []
         self.calls: list[str] = []
         self.smart = True
+        self.finds_back = True
         self.one_port = one_port
         self.refuse: dict[str, int] = {}
         self.end_status = WBEM_S_FALSE
@@ -303,6 +304,8 @@ class Services(Part):
     async def asynchronous(self, opnum: int, incoming: Incoming, inputs: Any) -> Any:
         operation = s.operation_of(opnum, inputs)
         self.host.check(described(operation).method + "Async")
+        if not self.host.finds_back:
+            return s.METHODS[opnum].response.members.holds(result=0)
         call = SinkCall(self.host, operation, inputs.flags, inputs.sink)
         call.proxy = await self.host.sink(inputs.sink)
         self.host.sinks.append(call)

@@ -380,6 +380,30 @@ def test_a_slow_sink_is_felt_by_the_server() -> None:
     run(work)
 
 
+def test_a_server_that_never_comes_is_polled_where_that_is_harmless() -> None:
+    async def work() -> None:
+        host = Host(things(5))
+        host.objects["doer"] = class_named(METHOD)
+        host.finds_back = False
+        services = await host.connect()
+        before = asyncio.get_running_loop().time()
+        sink = await heard(services, QUERY, Recorder())
+        assert [one.N for one in sink.objects] == list(range(5))
+        assert sink.kinds == ["objects", "completed", "released"]
+        assert 10 <= asyncio.get_running_loop().time() - before < 11
+        assert (await services.delivery()).why == "10.0.0.2 did not call back here"
+        await services.close()
+        once = await host.connect()
+        called = await heard(once, ops.ExecMethod("Doer", "Ping"), Recorder())
+        assert called.outcome.status == codes.WBEM_E_TRANSPORT_FAILURE
+        assert "did not call back within 10 s" in str(called.outcome.as_error())
+        assert host.calls.count("ExecMethodAsync") == 1
+        assert "ExecMethod" not in host.calls
+        await ended(host, once)
+
+    run(work)
+
+
 # Cancel -------------------------------------------------------------------------------------------------------
 
 

@@ -57,7 +57,7 @@ async def choose(machine: Machine) -> Choice:
     wanted = machine.settings.delivery
     if wanted == "poll":
         return Choice("poll", "polling was asked for")
-    if machine.credentials.secret is None:
+    if not machine.by_ntlm and not machine.credentials.keytab:
         why = "after a Kerberos log-on this process has no key by which a callback could prove who it comes from"
         return _settled(wanted, WBEM_E_NOT_SUPPORTED, why)
     try:

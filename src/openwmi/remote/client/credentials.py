@@ -61,7 +61,7 @@ class Credentials:
         self.level = LEVELS[level]
         self._password = password
         self._hash = _hash_of(nt_hash)
-        self._keytab = keytab
+        self.keytab = keytab
         self._ccache = ccache
 
     def __repr__(self) -> str:
@@ -89,7 +89,7 @@ class Credentials:
     @property
     def has_tickets(self) -> bool:
         """Whether Kerberos has something to go by, other than a password that may be NTLM's alone."""
-        return bool(self._keytab or self._ccache or "@" in self.user or not self.user)
+        return bool(self.keytab or self._ccache or "@" in self.user or not self.user)
 
     def security(self, host: str) -> Security:
         """How an association with a host logs on. SEC_E_NO_CREDENTIALS where there is nothing to log on with."""
@@ -134,8 +134,8 @@ class Credentials:
     def _kerberos(self) -> Any:
         from openwmi.wire import kerberos
 
-        if self._keytab:
-            return kerberos.Credential.keytab(self._principal(), self._keytab)
+        if self.keytab:
+            return kerberos.Credential.keytab(self._principal(), self.keytab)
         if self._ccache or self._password is None:
             return kerberos.Credential.ccache(self._ccache, user=self._principal() or None)
         return kerberos.Credential.password(self._principal(), self._password)

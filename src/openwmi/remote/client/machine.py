@@ -26,6 +26,8 @@ from openwmi.remote.outbound.pinging import Pinger
 from openwmi.remote.outbound.references import PARTING, RemoteExporter
 from openwmi.remote.outbound.resolving import server_alive2
 from openwmi.wire.dcom.guids import IRemoteSCMActivator, IRemUnknown
+from openwmi.wire.ntlm import Initiator
+from openwmi.wire.spnego import SpnegoInitiator
 from openwmi.wire.wmi import guids
 from openwmi.wire.wmi.contexts import write_context
 from openwmi.wire.wmi.login import NTLM_LOGIN, SET_CLIENT_INFO, NtlmLogin, SetClientInfo
@@ -119,6 +121,13 @@ class Machine:
         return self.channel.local.host
 
     @property
+    def by_ntlm(self) -> bool:
+        """Whether it was NTLM that we logged on with, whatever was negotiated about."""
+        context = self.channel.context
+        chosen = context.chosen if isinstance(context, SpnegoInitiator) else context
+        return isinstance(chosen, Initiator)
+
+    @property
     def principal(self) -> str:
         """Who we are there: calls are found by this and their sink (calls.md D13)."""
         return f"{self.credentials.user}@{self.host}[{self.resolver.port}]".lower()
@@ -204,9 +213,12 @@ class Machine:
         """Whether a call with a sink that was refused like this is made anew by polling, and all others after it."""
         if self.settings.delivery != "auto" or code not in UNREACHED:
             return False
-        why = f"{self.host} cannot call back here (0x{code:08X})"
-        self._choice = Choice("poll", why)
+        self.poll_from_now_on(f"{self.host} cannot call back here (0x{code:08X})")
         return True
+
+    def poll_from_now_on(self, why: str) -> None:
+        """Pushing does not work there."""
+        self._choice = Choice("poll", why)
 
     # Who uses it
 

@@ -18,6 +18,7 @@ from openwmi.model.status import (
     WBEM_E_CALL_CANCELLED,
     WBEM_E_INVALID_PARAMETER,
     WBEM_E_SERVER_TOO_BUSY,
+    WBEM_E_TRANSPORT_FAILURE,
     WBEM_S_NO_ERROR,
     failed,
 )
@@ -33,7 +34,7 @@ from openwmi.wire.wmi.types import object_in
 from openwmi.wmio import Decoder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
     from openwmi.calls.running import RunningCall
     from openwmi.model.batches import Batch
@@ -55,7 +56,8 @@ _AFTERWARDS: Final = 5.0
 class Push:
     """One call's sink on the wire. Implements inbound.incoming.Exported and calls.running.Source.
 
-    progress: whether reports were asked for; explain: gives an error its place.
+    progress: whether reports were asked for; explain: gives an error its place; otherwise: how to get the results where
+    the server does not come, None where the call ends then.
     """
 
     def __init__(
@@ -67,8 +69,12 @@ class Push:
         *,
         progress: bool,
         explain: Callable[[WbemError], WbemError],
+        otherwise: Callable[[], Coroutine[Any, Any, object]] | None = None,
     ) -> None:
         self._call = call
+        self._otherwise = otherwise
+        self._heard = False
+        self._watch: asyncio.TimerHandle | None = None
         self._services = services
         self._machine = machine
         self._receiver = machine.receiver
@@ -94,6 +100,9 @@ class Push:
     def accepted(self) -> None:
         """The server has accepted the call: what came before is delivered now (calls.md B21)."""
         self._accepted = True
+        if not self._gone:
+            patience = self._machine.settings.callback_wait
+            self._watch = self._machine.loop.call_later(patience, self._look, patience)
         if self._lost is not None:  # before the answer, or in the same turn of the loop
             self._finish(RemoteFailure.of(self._explain(self._lost)))
 
@@ -101,10 +110,31 @@ class Push:
         """The server is not let in for this call any more."""
         if not self._gone:
             self._gone = True
+            if self._watch is not None:
+                self._watch.cancel()
             self._wake()
             self._machine.off_lost(self._on_lost)
             self._receiver.exporter.withdraw(self)
             self._receiver.dismiss(self._machine)
+
+    def _look(self, seconds: float) -> None:
+        """Whether the server has found its way back here. Some say nothing when they cannot: they would be waited for
+        without end."""
+        if (
+            self._heard
+            or self._over
+            or not self._call.machine.pending
+            or self._receiver.reached(self._machine)
+        ):
+            return
+        if self._otherwise is None:
+            why = f"{self._machine.host} accepted the call, but did not call back within {seconds:g} s"
+            self._fail(error(WBEM_E_TRANSPORT_FAILURE, why))
+            self.withdraw()
+            return
+        self._machine.farewell(self._cancel())
+        self._over = True
+        self._machine.farewell(self._otherwise())
 
     def released(self) -> None:
         """The server has let the sink go."""
@@ -169,6 +199,7 @@ class Push:
         machine = self._machine
         if incoming.identity != machine.principal or incoming.level < machine.credentials.level:
             raise Fault(ACCESS_DENIED)
+        self._heard = True
 
     async def indicate(self, incoming: Incoming, inputs: results.Indicate) -> Result:
         """Objects. Answered when there is room for more, so that the server feels a slow sink."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary
 
@@ -20,6 +21,7 @@ from openwmi.remote.inbound.listener import Listener
 from openwmi.wire.dcom.bindings import SecurityBinding
 from openwmi.wire.ntlm import Acceptor, ServerNames
 from openwmi.wire.rpc.constants import AuthType
+from openwmi.wire.spnego import Mechanism, accepting
 from openwmi.wire.wmi.guids import IWbemObjectSink
 
 if TYPE_CHECKING:
@@ -31,7 +33,9 @@ if TYPE_CHECKING:
 
 _REFERENCES: Final = 5
 _NAMES: Final = ServerNames("OPENWMI", "OPENWMI", "openwmi", "openwmi")
-_OFFERED: Final = (SecurityBinding(AuthType.NTLM),)
+_OFFERED: Final = (SecurityBinding(AuthType.NTLM), SecurityBinding(AuthType.SPNEGO))
+# What a server of ours may be called in its realm.
+_SERVICES: Final = frozenset({"host", "rpcss"})
 
 _RECEIVERS: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, Receiver]] = WeakKeyDictionary()
 
@@ -52,7 +56,6 @@ class Receiver:
         self._listener: Listener | None = None
         self._places: dict[tuple[str, bool], asyncio.Future[Address]] = {}
         self._users: set[Machine] = set()
-        self.contacts: Counter[str] = Counter()
 
     @classmethod
     def here(cls) -> Receiver:
@@ -125,23 +128,51 @@ class Receiver:
         )
 
     def _admits(self, host: str) -> bool:
-        admitted = any(machine.address == host for machine in self._machines)
-        if admitted:
-            self.contacts[host] += 1
-        return admitted
+        return any(machine.address == host for machine in self._machines)
+
+    def reached(self, machine: Machine) -> bool:
+        """Whether a machine has a connection here, and has logged on."""
+        listener = self._listener
+        return listener is not None and any(
+            one.proven and one.peer.host == machine.address for one in listener.associations
+        )
 
     def _accept(self, auth_type: int, level: int, association: Association) -> SecurityContext | None:
         """The accepting side of a callback's log-on: the server comes as the user that we logged on to it as, whose
         secret both know; after Kerberos, as the service that it is."""
         expected = [machine for machine in self._machines if machine.address == association.peer.host]
-        if auth_type != AuthType.NTLM:
-            return None
+        ntlm, kerberos = partial(_ntlm, expected), partial(_kerberos, expected)
+        if auth_type == AuthType.NTLM:
+            return ntlm()
+        keys = any(machine.credentials.keytab for machine in expected)
+        if auth_type == AuthType.SPNEGO:
+            return accepting(kerberos=kerberos if keys else None, ntlm=ntlm)
+        return kerberos() if keys and auth_type == AuthType.KERBEROS else None
 
-        def accounts(domain: str, user: str) -> tuple[str, bytes] | None:
-            for machine in expected:
-                secret = machine.credentials.secret
-                if secret is not None and user.lower() == machine.credentials.account[1].lower():
-                    return machine.principal, secret
-            return None
 
-        return Acceptor(accounts, _NAMES, os.urandom(8), filetime=filetime())
+def _ntlm(expected: list[Machine]) -> Acceptor:
+    """Takes the user that we logged on as."""
+
+    def accounts(domain: str, user: str) -> tuple[str, bytes] | None:
+        for machine in expected:
+            secret = machine.credentials.secret
+            if secret is not None and user.lower() == machine.credentials.account[1].lower():
+                return machine.principal, secret
+        return None
+
+    return Acceptor(accounts, _NAMES, os.urandom(8), filetime=filetime())
+
+
+def _kerberos(expected: list[Machine]) -> Mechanism:
+    """Takes the service that we logged on to, `host/NAME@REALM`, by a key of our keytab."""
+    from openwmi.wire import kerberos
+
+    def principals(name: str) -> str | None:
+        service, _, host = name.partition("@")[0].partition("/")
+        for machine in expected:
+            if service.lower() in _SERVICES and host.lower() == machine.host.lower():
+                return machine.principal
+        return None
+
+    keytab = next(machine.credentials.keytab for machine in expected if machine.credentials.keytab)
+    return kerberos.Acceptor(kerberos.ServiceKeys(keytab), principals)

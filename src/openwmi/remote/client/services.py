@@ -36,7 +36,8 @@ from openwmi.wire.wmi.types import EMPTY
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
+    from typing import Any
 
     from openwmi.contract.context import Context
     from openwmi.contract.operations import AnyOperation
@@ -171,6 +172,7 @@ class RemoteServices:
             choice.place,
             progress=bool(flags & f.WBEM_FLAG_SEND_STATUS),
             explain=explain,
+            otherwise=self._otherwise(call, operation, flags, context, explain),
         )
         try:
             inputs = inputs_of(operation, flags, context, sink=push.reference())
@@ -187,6 +189,34 @@ class RemoteServices:
         push.accepted()
         self._subscribed(call, operation)
         return True
+
+    def _otherwise(
+        self,
+        call: RunningCall,
+        operation: AnyOperation,
+        flags: int,
+        context: bytes | None,
+        explain: Explain,
+    ) -> Callable[[], Coroutine[Any, Any, None]] | None:
+        """How a call that was accepted is made anew by polling: only what reads may be done twice."""
+        row = described(operation)
+        if self.machine.settings.delivery != "auto" or not (
+            row.enumerator or isinstance(operation, GetObject)
+        ):
+            return None
+
+        async def poll() -> None:
+            self.machine.poll_from_now_on(f"{self.machine.host} did not call back here")
+            try:
+                with placed(self.machine.host, row.method):
+                    begin = self._enumerate if row.enumerator else self._ask
+                    await begin(call, operation, flags & ~f.WBEM_FLAG_SEND_STATUS, context, explain)
+            except WbemError as reason:
+                call.on_outcome(RemoteFailure.of(explain(reason)))
+            else:
+                call.advance()
+
+        return poll
 
     async def _ask(
         self,

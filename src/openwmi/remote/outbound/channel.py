@@ -106,6 +106,7 @@ class Channel(asyncio.Protocol):
         self.local = Address("", 0)
         self.remote = address
         self.level: int = AuthLevel.NONE
+        self.context: SecurityContext | None = None
         self.deadlines = network.deadlines
         self._loop = asyncio.get_running_loop()
         self._rpc = ClientConnection(network.limits)
@@ -290,7 +291,7 @@ class Channel(asyncio.Protocol):
         except ProtocolError as reason:
             raise failures.broken(self.peer, "bind", reason) from reason
         bound = await self._ask("bind")
-        self.level = level
+        self.level, self.context = level, context
         if 0 not in bound.accepted:
             raise failures.rejected(self.peer, interfaces[0].uuid, bound.rejected.get(0, (0, 0)))
 
