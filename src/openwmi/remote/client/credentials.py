@@ -122,7 +122,9 @@ class Credentials:
         context = kerberos.Initiator(self._kerberos(), target)
         try:
             await _apart(context.prepare)
-        except AuthenticationFailed:
+        except AuthenticationFailed as reason:
+            if not (self.user or self.keytab or self._ccache):
+                raise error(SEC_E_NO_CREDENTIALS, f"{self._lacking()} ({reason})") from reason
             if self.auth == "kerberos" or self.secret is None:
                 raise
             return self._ntlm(target)
