@@ -16,6 +16,7 @@ from tests.service.test_event_providers import Threaded
 from tests.service.test_events import CALLER, World, kinds
 from tests.service.test_limits import Running
 
+import openwmi
 from openwmi import host
 from openwmi.contract import operations as ops
 from openwmi.contract.caller import Caller
@@ -328,18 +329,25 @@ def test_an_hour_of_polling_runs_in_under_a_second(world: World) -> None:
 FLOOD = 1_000_000 if DEEP else 20_000
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(600)
-@pytest.mark.req("calls:B90", "E-56", "E-57", "F-27")
-def test_of_a_flood_everything_arrives_or_is_counted() -> None:
-    """A sink that keeps up hears all of it in order; a reader that does not knows how many it has missed."""
+BELLS = "root\\test_flood"
 
-    flood = Threaded(FLOOD)
-    running = host.local(host.MEMORY)
-    space = running.namespaces.add("root\\test_flood")
+
+@pytest.fixture
+def flood() -> Threaded:
+    """A provider in the service of this process that raises as many events as it can, once it is let go."""
+    made = Threaded(FLOOD)
+    running = host.local()
+    space = running.namespaces.add(BELLS)
     for declaration in class_declarations("class Bell : __ExtrinsicEvent { string What; };"):
         space.provided.add(declaration)
-    running.providers.register(flood)
+    running.providers.register(made)
+    return made
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.req("E-56", "F-27")
+def test_of_a_flood_everything_arrives_in_order(flood: Threaded) -> None:
     done = threading.Event()
 
     class Counting(Collector):
@@ -353,12 +361,30 @@ def test_of_a_flood_everything_arrives_or_is_counted() -> None:
             if self.count == FLOOD:
                 done.set()
 
-    sink = Counting()
-    services = running.portal.submit(running.services, "root\\test_flood").result(10)
+    sink, running = Counting(), host.local()
+    services = running.portal.submit(running.services, BELLS).result(10)
     running.portal.submit(services.start, ops.ExecNotificationQuery("SELECT * FROM Bell"), sink).result(10)
     flood.go.set()
     assert done.wait(600), f"{sink.count} of {FLOOD}"
     assert sink.ordered
     assert sink.outcome is None
     running.portal.submit(services.cancel, sink).result(10)
-    host.end(running)
+    assert flood.stopped.wait(10)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.req("calls:B90", "E-57")
+def test_of_a_flood_a_reader_who_is_late_knows_how_much_he_has_missed(flood: Threaded) -> None:
+    with openwmi.sync.connect(BELLS) as wmi, wmi.subscribe("SELECT * FROM Bell", max_queue=1000) as events:
+        flood.go.set()
+        assert flood.waited.wait(600)
+        read = [int(first.What)] if (first := events.next(10)) is not None else []
+        while len(read) + events.lost < FLOOD:
+            event = events.next(10)
+            assert event is not None, f"{len(read)} were read and {events.lost} lost, of {FLOOD}"
+            read.append(int(event.What))
+        assert events.next(0) is None
+    assert read == sorted(set(read))
+    assert events.lost > 0
+    assert flood.stopped.wait(10)
