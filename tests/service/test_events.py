@@ -32,6 +32,7 @@ class Things:
         self.columns: list[tuple[str, ...]] = []
         self.conditions: list[Any] = []
         self.failing = False
+        self.more = False  # whether classes below Thing have instances, too
         self.name = "Things"
         self.blocking = False
 
@@ -40,6 +41,8 @@ class Things:
         self.conditions.append(request.conditions)
         if self.failing:
             raise OSError("not now")
+        if request.class_.name == "SubThing" and not self.more:
+            return []
         return [self.row(request, name) for name in self.things]
 
     def instance(self, request: Any, keys: dict[str, Any]) -> Any:
@@ -48,7 +51,7 @@ class Things:
 
     def row(self, request: Any, name: str) -> tuple[Any, ...]:
         values = {"Name": name, "Size": self.things[name]}
-        return tuple(values[column] for column in request.columns)
+        return tuple(values.get(column) for column in request.columns)
 
 
 class World:
@@ -251,6 +254,75 @@ def test_groups(world: World) -> None:
     assert len(sink.objects) == 1
 
 
+@pytest.mark.req("E-31", "E-30", "E-32")
+def test_groups_of_polled_events_by_a_property_of_the_instance(world: World) -> None:
+    """Each group has an interval of its own, which its first event begins."""
+    sink = world.subscribe(
+        "SELECT * FROM __InstanceCreationEvent WITHIN 1 WHERE TargetInstance ISA 'Thing'"
+        " GROUP WITHIN 10 BY TargetInstance.Size"
+    )
+    for names, seconds in (("ab", 1), ("abc", 4), ("abcd", 4)):
+        world.things.things = {name: 1 if name in "ac" else 2 for name in names}
+        world.loop.advance(seconds)
+    assert sink.objects == []
+    world.loop.advance(3)
+    groups = [(one.NumberOfEvents, one.Representative.TargetInstance.Name) for one in sink.objects]
+    assert groups == [(2, "a"), (2, "b")]
+    assert {one.Representative.classname_ for one in sink.objects} == {"__InstanceCreationEvent"}
+    world.things.things = {"e": 1}
+    world.loop.advance(12)
+    assert [one.NumberOfEvents for one in sink.objects] == [2, 2, 1]
+
+
+@pytest.mark.req("E-06", "E-07", "A-149", "D-105")
+def test_classes_of_events_and_of_instances_narrow_a_query(world: World) -> None:
+    space = world.host.namespaces.named(NAMESPACE)
+    (declaration,) = class_declarations(
+        '[dynamic, provider("Things")] class SubThing : Thing { sint32 More; };'
+    )
+    space.provided.add(declaration)
+    space.schema.forget("SubThing")
+    base = "SELECT * FROM __InstanceOperationEvent WITHIN 1 WHERE TargetInstance ISA 'Thing'"
+    sinks = {
+        "all": world.subscribe(base),
+        "creations": world.subscribe(base + " AND __CLASS = '__InstanceCreationEvent'"),
+        "exact": world.subscribe(base + " AND TargetInstance.__CLASS = 'Thing'"),
+        "below": world.subscribe(base + " AND TargetInstance.__CLASS = 'SubThing'"),
+        "whole": world.subscribe(base.replace("*", "TargetInstance")),
+    }
+    world.things.more = True
+    world.things.things = {"a": 1}
+    world.loop.advance(1)
+    world.things.things = {"a": 2}
+    world.loop.advance(1)
+    told = {
+        name: sorted((one.classname_[10:-5], one.TargetInstance.classname_) for one in sink.objects)
+        for name, sink in sinks.items()
+    }
+    both = ("Thing", "SubThing")
+    creations = sorted(("Creation", name) for name in both)
+    every = sorted((kind, name) for kind in ("Creation", "Modification") for name in both)
+    assert told["all"] == told["whole"] == every
+    assert told["creations"] == creations
+    assert told["exact"] == [one for one in every if one[1] == "Thing"]
+    assert told["below"] == [one for one in every if one[1] == "SubThing"]
+    for event in sinks["whole"].objects:
+        assert event.TargetInstance.Size in (1, 2)
+        assert event.get_("TIME_CREATED") is None
+        assert [event[f"__{name}"] for name in ("NAMESPACE", "PATH", "RELPATH", "SERVER")] == [None] * 4
+        assert event.TargetInstance["__RELPATH"].endswith('Thing.Name="a"')
+
+
+@pytest.mark.req("E-05")
+def test_an_event_keeps_the_time_it_brings(world: World) -> None:
+    sink = world.subscribe("SELECT * FROM Alarm")
+    world.raise_alarm(What="a", TIME_CREATED=131_000_000_000_000_000)
+    world.raise_alarm(What="b")
+    first, second = sink.objects
+    assert first.TIME_CREATED == 131_000_000_000_000_000
+    assert second.TIME_CREATED > 134_000_000_000_000_000
+
+
 @pytest.mark.req("calls:B99", "calls:C27", "E-05", "E-06")
 def test_extrinsic_events_reach_those_who_asked(world: World) -> None:
     high = world.subscribe("SELECT * FROM Alarm WHERE Level > 5")
@@ -396,6 +468,31 @@ def test_events_of_the_store(running: Running) -> None:
     for sink in sinks.values():
         running.cancel(sink)
         assert sink.finished.wait(10)
+
+
+@pytest.mark.req("E-03")
+def test_a_class_that_is_deleted_takes_others_along_and_each_is_told_but_no_instance(
+    running: Running,
+) -> None:
+    texts = ("class Test_Above { [key] string K; };", "class Test_Below : Test_Above { sint32 V; };")
+    for text in texts:
+        declaration = next(iter(class_declarations(text)))
+        above = running.collect(ops.GetObject("Test_Above")).objects[0] if declaration.superclass else None
+        assert running.status(ops.PutClass(derive(declaration, above))) == 0
+    class_ = running.collect(ops.GetObject("Test_Below")).objects[0]
+    assert running.status(ops.PutInstance(class_.spawn({"K": "a", "V": 1}))) == 0
+    classes, instances = Collector(), Collector()
+    running.start(ops.ExecNotificationQuery("SELECT * FROM __ClassDeletionEvent"), classes)
+    query = "SELECT * FROM __InstanceDeletionEvent WHERE TargetInstance ISA 'Test_Above'"
+    running.start(ops.ExecNotificationQuery(query), instances)
+    assert running.status(ops.DeleteClass("Test_Above")) == 0
+    done = threading.Event()
+    running.host.portal.loop.call_soon_threadsafe(done.set)
+    assert done.wait(10)
+    assert sorted(one.TargetClass.name for one in classes.objects) == ["Test_Above", "Test_Below"]
+    assert instances.objects == []
+    for sink in (classes, instances):
+        running.cancel(sink)
 
 
 @pytest.mark.req("E-04", "E-02")
