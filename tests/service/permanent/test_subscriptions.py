@@ -25,6 +25,7 @@ from openwmi.model.sids import Sid
 from openwmi.model.status import (
     WBEM_E_ACCESS_DENIED,
     WBEM_E_FAILED,
+    WBEM_E_NOT_SUPPORTED,
     WBEM_E_PROVIDER_FAILURE,
     WBEM_E_PROVIDER_NOT_FOUND,
     WBEM_E_PROVIDER_TIMED_OUT,
@@ -496,6 +497,38 @@ def test_a_consumer_without_a_provider_cannot_be_reached(hall: Hall) -> None:
     failures = hall.hears("__ConsumerFailureEvent")
     hall.ring("x")
     assert [one.ErrorCode for one in failures.objects] == [WBEM_E_PROVIDER_NOT_FOUND]
+
+
+@pytest.mark.req("E-76")
+@pytest.mark.parametrize(
+    ("machine", "here"), [(None, True), ("", True), ("\\\\.", True), ("elsewhere", False)]
+)
+def test_consumers_are_those_of_this_machine(hall: Hall, machine: str | None, here: bool) -> None:
+    hall.filter()
+    hall.consumer(MachineName=machine)
+    hall.bind()
+    failures = hall.hears("__ConsumerFailureEvent")
+    hall.ring("x")
+    assert hall.taker.texts == [("c", "x")] * here
+    assert [one.ErrorCode for one in failures.objects] == [WBEM_E_NOT_SUPPORTED] * (not here)
+
+
+@pytest.mark.req("E-55")
+def test_each_consumer_that_cannot_keep_up_slows_providers_down_for_a_while(hall: Hall) -> None:
+    hall.filter()
+    for name in ("a", "b"):
+        hall.consumer(name, MaximumQueueSize=2000)
+        hall.bind("f", name, SlowDownProviders=True)
+    stuck = {"a"}
+    hall.taker.behave = lambda events: never() if hall.taker.calls[-1][1].Name in stuck else None
+    hall.ring("x" * 400, "x" * 400)
+    assert hall.service.exchange.braked
+    hall.loop.advance(3)
+    assert not hall.service.exchange.braked
+    stuck.add("b")
+    hall.ring("x" * 400, "x" * 400)
+    assert hall.service.exchange.braked
+    hall.loop.advance(3)
 
 
 @pytest.mark.req("E-57")

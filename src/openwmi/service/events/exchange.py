@@ -249,8 +249,7 @@ class Exchange:
         if not on:
             self._brakes.discard(whom)
         elif whom not in self._brakes:
-            if not self._brakes:
-                self._brakes_until = self.loop.time() + BRAKE_SECONDS
+            self._brakes_until = self.loop.time() + BRAKE_SECONDS
             self._brakes.add(whom)
 
     # Raising

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from openwmi.contract.provider import Delivery
 from openwmi.model.errors import error
 from openwmi.model.status import (
+    WBEM_E_NOT_SUPPORTED,
     WBEM_E_PROVIDER_NOT_CAPABLE,
     WBEM_E_PROVIDER_TIMED_OUT,
     WBEM_E_RETRY_LATER,
@@ -198,14 +199,18 @@ class Channel:
 
     def _begin(self, attempt: _Attempt, hosted: HostedProvider) -> None:
         consumer, route = self.consumer.instance, attempt.events[0].route
-        role = hosted.role("consume")
-        if role is None or consumer.class_ is None or route.binding.actor is None:
+        role, actor = hosted.role("consume"), route.binding.actor
+        if role is None or consumer.class_ is None or actor is None:
             message = f"provider {hosted.name} does not take events for {consumer.classname_}"
             self._done(attempt, error(WBEM_E_PROVIDER_NOT_CAPABLE, message))
             return
+        if not self._is_here(consumer.raw_("MachineName")):
+            message = f"events are not sent to another machine ({consumer.MachineName})"
+            self._done(attempt, error(WBEM_E_NOT_SUPPORTED, message, parameter="MachineName"))
+            return
         attempt.request = Delivery(
             consumer.class_,
-            caller=route.binding.actor,
+            caller=actor,
             publisher=attempt.events[0].publisher if route.binding.maintains else None,
             late=lambda failure: self._tell(self._late, attempt, failure),
         )
@@ -217,6 +222,11 @@ class Channel:
             hosted.threads.submit(work)
         else:
             self._loop.call_soon(work)
+
+    def _is_here(self, machine: str | None) -> bool:
+        """Whether a consumer's MachineName means this machine, as it does when it is NULL."""
+        name = (machine or ".").strip("\\").lower()
+        return name in (".", "localhost", self.consumer.space.server.lower())
 
     def _work(self, attempt: _Attempt, role: Callable[..., Any]) -> None:
         """On a thread of the provider; on the loop when it says that it does not block."""
