@@ -36,6 +36,11 @@ def test_a_line_for_each_event(write: Any, tmp_path: Path) -> None:
     assert file.stat().st_mode & 0o777 == 0o600
 
 
+def test_a_value_cannot_look_like_a_line_of_its_own(write: Any, tmp_path: Path) -> None:
+    write("one\r\ntwo\u2028three", Text="%Text%\nand %Text%")
+    assert (tmp_path / "log.txt").read_bytes() == b"one two three\nand one two three\r\n"
+
+
 @pytest.mark.req("E-72")
 def test_unicode_files_have_a_mark_and_a_file_that_is_there_stays_what_it_is(
     write: Any, tmp_path: Path

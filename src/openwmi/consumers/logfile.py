@@ -54,7 +54,7 @@ class LogFileEventConsumer:
                 parameter="Filename",
             )
         template = consumer.raw_("Text")
-        lines = [expand(template, event) for event in events]
+        lines = [expand(template, event, lines=False) for event in events]
         limit = consumer.raw_("MaximumFileSize") or 0
         user = user_of(request.caller)
         if user is not None:

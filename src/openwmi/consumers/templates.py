@@ -34,6 +34,7 @@ _PIECES: Final = re.compile(
 )
 # A value may be a whole MOF text of another object; what is put together stays within this.
 LIMIT: Final = 1 << 20
+_ENDS: Final = re.compile("[\r\n\x0b\x0c\x1c-\x1e\x85\u2028\u2029]+")
 
 
 @lru_cache(maxsize=1024)
@@ -49,13 +50,18 @@ def _parsed(template: str) -> tuple[Part, ...]:
     return tuple(parts)
 
 
-def expand(template: str | None, event: Instance) -> str:
-    """The text of a template for an event, at most LIMIT characters of it; "" for NULL."""
+def expand(template: str | None, event: Instance, *, lines: bool = True) -> str:
+    """The text of a template for an event, at most LIMIT characters of it; "" for NULL.
+
+    lines: values may have several lines; otherwise what ends a line in a text becomes a blank, so that no value looks
+    like a line of its own.
+    """
     if not template:
         return ""
-    return "".join(
-        [part if isinstance(part, str) else _shown(_value(event, part)) for part in _parsed(template)]
-    )[:LIMIT]
+    parts = [
+        part if isinstance(part, str) else _shown(_value(event, part), lines) for part in _parsed(template)
+    ]
+    return "".join(parts)[:LIMIT]
 
 
 def _value(value: Any, names: Iterable[str]) -> Any:
@@ -77,19 +83,17 @@ def _member(value: Any, name: str) -> Any:
     return None
 
 
-def _shown(value: Any) -> str:
-    if isinstance(value, tuple):
-        if len(value) == 1:
-            return _one(value[0])
-        return f"({','.join([_quoted(one) for one in value])})"
-    return _one(value)
+def _shown(value: Any, lines: bool) -> str:
+    if not isinstance(value, tuple):
+        return _one(value, lines)
+    if len(value) == 1:
+        return _one(value[0], lines)
+    texts = [_one(one, lines) for one in value]
+    quoted = [f'"{text}"' if isinstance(one, str) else text for one, text in zip(value, texts, strict=True)]
+    return f"({','.join(quoted)})"
 
 
-def _quoted(value: Any) -> str:
-    return f'"{value}"' if isinstance(value, str) else _one(value)
-
-
-def _one(value: Any) -> str:
+def _one(value: Any, lines: bool) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -98,4 +102,5 @@ def _one(value: Any) -> str:
         return print_instance(value)
     if isinstance(value, Class):
         return print_class(value)
-    return str(value)
+    text = str(value)
+    return text if lines else _ENDS.sub(" ", text)
