@@ -134,6 +134,21 @@ def test_a_password_from_the_environment(
     assert main(*words).out == "1\n"
 
 
+def test_a_trace_of_what_passes(ask: Ask, tmp_path: Path) -> None:
+    path = tmp_path / "trace"
+    assert ask("query", "SELECT N FROM Row WHERE N = 7", "--trace", str(path)).out == "7\n"
+    records = [json.loads(line) for line in path.read_text().splitlines()]
+    assert records[0]["pdu"] == "bind"
+    assert records[0]["to"].startswith("127.0.0.1:")
+    queries = [one["in"]["query"] for one in records if one.get("method") == "ExecQuery" and "in" in one]
+    assert queries == ["SELECT N FROM Row WHERE N = 7"]
+    assert PASSWORD not in path.read_text()
+    before = len(records)
+    assert ask("query", "SELECT N FROM Row WHERE N = 8").out == "8\n"
+    assert len(path.read_text().splitlines()) == before
+    assert ask("query", "SELECT N FROM Row", "--trace", str(tmp_path / "no" / "folder")).code == 2
+
+
 def test_a_host_that_stops_answering_is_a_timeout(main: Main, tmp_path: Path) -> None:
     import socket
 

@@ -137,6 +137,9 @@ def _seconds(text: str) -> float:
     return seconds
 
 
+TRACE = Option(
+    "trace", "write every PDU, decoded and without secrets, as lines of JSON to a file", value="FILE"
+)
 # How another machine is reached; of every verb but those that are about this one (`LOCAL` in their module).
 ELSEWHERE = (
     Option("host", "another machine, as HOST or HOST[PORT]", short="H", value="HOST"),
@@ -160,6 +163,7 @@ ELSEWHERE = (
         convert=_one_of("privacy", "integrity"),
     ),
     Option("timeout", "the longest silence of that machine, 30s unless given", value="D", convert=_seconds),
+    TRACE,
 )
 
 

@@ -116,9 +116,12 @@ class Session:
         if self.machine is None:
             return sync.connect(self.namespace)
         from openwmi.cli.elsewhere import log_on
+        from openwmi.cli.tracing import opened
+        from openwmi.faces import outside
 
         if self._options is None:
             raise TypeError("a session of another machine needs the options of its command line")
+        outside.trace(opened(getattr(self._options, "trace", None)))
         host = self.machine.rpartition("[")[0] or self.machine
         target = f"\\\\{self.machine}\\{self.namespace}"
         return sync.connect(target, **log_on(self._options, host))

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, Final
+from functools import cache
+from typing import TYPE_CHECKING
 
-from openwmi.cli.options import Misuse, Option
+from openwmi.cli.options import Misuse
 
 if TYPE_CHECKING:
     from openwmi.wire.decoding import Trace
-
-OPTION: Final = Option(
-    "trace", "write every PDU, decoded and without secrets, as lines of JSON to a file", value="FILE"
-)
 
 
 class _Lines:
@@ -37,8 +34,9 @@ class _Lines:
             logging.getLogger("openwmi.trace").error("%s: %s: the trace ends", self._path, reason.strerror)
 
 
+@cache
 def opened(path: str | None) -> Trace | None:
-    """The trace that was asked for, if one was; Misuse where its file cannot be had."""
+    """The trace that was asked for, if one was; one for each file. Misuse where it cannot be had."""
     if path is None:
         return None
     from openwmi.wire.decoding import Trace

@@ -21,6 +21,15 @@ _FOR_EVER: Final = 86_400.0
 
 _lock: Final = threading.Lock()
 _portals: Final[list[Portal]] = []
+_traced: Final[list[Trace | None]] = [None]
+
+
+def trace(to: Trace | None) -> None:
+    """Have every PDU of the connections that begin from now on written down; None: of none any more.
+
+    That is for a program to decide about its process, as the command line does with `--trace`, and for no library.
+    """
+    _traced[0] = to
 
 
 def portal() -> Portal:
@@ -66,10 +75,8 @@ async def reach(
     delivery: Any = "auto",
     locale: str | None = None,
     context: Context | None = None,
-    trace: Trace | None = None,
 ) -> Services:
-    """The services of a namespace of another machine. timeout: the longest silence of one step, in seconds; trace: is
-    told of every PDU."""
+    """The services of a namespace of another machine. timeout: the longest silence of one step, in seconds."""
     from openwmi.remote.client import Settings, connect
     from openwmi.remote.outbound.channel import NETWORK, Deadlines
 
@@ -83,5 +90,5 @@ async def reach(
         port=target.port,
         locale=locale,
         context=context,
-        settings=Settings(delivery=delivery, network=NETWORK._replace(deadlines=deadlines, trace=trace)),
+        settings=Settings(delivery=delivery, network=NETWORK._replace(deadlines=deadlines, trace=_traced[0])),
     )

@@ -6,8 +6,8 @@ import signal
 from typing import TYPE_CHECKING
 
 from openwmi.cli import exits
-from openwmi.cli.options import Misuse, Option
-from openwmi.cli.tracing import OPTION, opened
+from openwmi.cli.options import TRACE, Misuse, Option
+from openwmi.cli.tracing import opened
 
 if TYPE_CHECKING:
     from openwmi.cli.console import Console
@@ -60,7 +60,7 @@ OPTIONS = (
         repeated=True,
     ),
     Option("readonly", "let nobody change anything over the network, or run methods"),
-    OPTION,
+    TRACE,
     Option("repository", "the store: a file or a folder; that of OPENWMI_HOME unless given", value="FILE"),
     Option(
         "log-format",
