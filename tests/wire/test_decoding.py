@@ -470,3 +470,13 @@ def test_pieces_by_themselves(shared_data: Path) -> None:
 
 def test_steps_are_what_the_names_say() -> None:
     assert [step.method.name for step in steps()] == [name.partition(".")[2] for name in METHODS]
+
+
+def test_a_line_is_a_line_whatever_names_and_values_hold() -> None:
+    record = {"pdu": "request", "pipe": "a\nb", "in": {"na\nme": "va\x1b[1mlue", "plain": ["x", "y\n"]}}
+    assert list(lines(record)) == [
+        "pipe 'a\\nb'  request",
+        "    in:",
+        "        'na\\nme': 'va\\x1b[1mlue'",
+        "        plain: x, 'y\\n'",
+    ]

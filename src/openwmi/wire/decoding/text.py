@@ -51,7 +51,7 @@ def _headline(record: Record) -> str:
     if "from" in record:
         parts.append(f"{record['from']} > {record['to']}")
     if "pipe" in record:
-        parts.append(f"pipe {record['pipe']}")
+        parts.append(f"pipe {_shown(record['pipe'])}")
     if "pdu" in record:
         parts.append(f"{record['pdu']} {record['call']}" if "call" in record else str(record["pdu"]))
     if "interface" in record or "method" in record:
@@ -81,6 +81,7 @@ def _protection(record: Record) -> Iterator[str]:
 
 def _member(key: str, value: Any, depth: int) -> Iterator[str]:
     indent = "    " * depth
+    key = _shown(key)  # a name of somebody's property
     if isinstance(value, dict) and value:
         yield f"{indent}{key}:"
         for name, item in value.items():
@@ -101,4 +102,9 @@ def _plain(value: Any) -> str:
         return ", ".join(_plain(item) for item in value) or "none"
     if isinstance(value, dict):
         return "nothing"
-    return value if isinstance(value, str) and value.isprintable() else repr(value)
+    return _shown(value) if isinstance(value, str) else repr(value)
+
+
+def _shown(text: str) -> str:
+    """Text as it is, unless something in it would not show."""
+    return text if text.isprintable() else repr(text)
