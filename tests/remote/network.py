@@ -250,6 +250,7 @@ class NetworkLoop(JumpingLoop):
         self.forbidden: set[int] = set()
         self.spoil: Callable[[Half, bytes, int], bool] | None = None
         self.pdus = 0
+        self.source: str | None = None  # where connections come from, if not from the other machine
         self.dark = 0.0  # until when nothing arrives anywhere
         self._free = 49152
 
@@ -297,7 +298,7 @@ class NetworkLoop(JumpingLoop):
         if found is None:
             raise ConnectionRefusedError(111, "Connection refused")
         self._free += 1
-        source = {SERVER: CLIENT, CLIENT: SERVER}.get(name[0], name[0])
+        source = (self.source or CLIENT) if name[0] == SERVER else SERVER
         wire = Wire(self, len(self.wires))
         client, server = factory(), found.factory()
         wire.client = Half(wire, client, (source, self._free))

@@ -72,7 +72,7 @@ class Serving:
         self.service = Service(loop, self.host.namespaces)
         self.host._service = self.service
         self.host._portal = _Portal(loop)  # type: ignore[assignment]
-        self.accounts = Accounts(str(folder), names=("myhost",))
+        self.accounts = Accounts(str(folder), names=("myhost",), clock=loop.time)
         if self.accounts.find("", "ada") is None:
             self.accounts.add("ada", nt_hash(PASSWORD), admin=True)
         self.limits = limits
