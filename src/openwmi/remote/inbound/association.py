@@ -89,7 +89,9 @@ class Association(asyncio.Protocol):
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._queue: deque[e.RequestReceived] = deque()
         self._kept = 0
+        self._opened = 0.0  # when the connection came
         self._since = 0.0  # the last time that the peer did something
+        self._begun: float | None = None  # since when a PDU has been arriving
         self._unread: float | None = None  # since when answers wait for the peer to read
         self._drained = asyncio.Event()
         self._drained.set()
@@ -115,7 +117,7 @@ class Association(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         self.peer = address_of(transport.get_extra_info("peername"))
         self.local = address_of(transport.get_extra_info("sockname"))
-        self._since = self._owner.now()
+        self._opened = self._since = self._owner.now()
         self._rpc = self._owner.opened(self)
         if self._rpc is None:
             self._transport.abort()
@@ -124,7 +126,10 @@ class Association(asyncio.Protocol):
         if self._rpc is None or self._rpc.closed:
             return
         self._since = self._owner.now()
+        due = self._rpc.arriving + len(data)
         happened = self._rpc.receive(data)
+        if self._begun is None or self._rpc.arriving < due:
+            self._begun = self._since if self._rpc.arriving else None
         self._handle_all(happened)
         if not self._flush() and any(isinstance(event, _HANDSHAKES) for event in happened):
             self._acknowledge()
@@ -165,11 +170,13 @@ class Association(asyncio.Protocol):
         limits, silent = self._owner.limits, now - self._since
         if self._unread is not None:
             return "answers are not read" if now - self._unread > limits.unread else None
+        if self._begun is not None and now - self._begun > limits.fragment:
+            return "the rest of a fragment does not come"
         if self._rpc is not None and self._rpc.waiting and silent > limits.fragment:
             return "the rest of a call does not come"
         if self.calls:
             return None
-        if not self.proven and silent > limits.handshake:
+        if not self.proven and (silent > limits.handshake or now - self._opened > limits.stranger):
             return "nobody logs on"
         return "idle" if silent > limits.idle else None
 
@@ -345,6 +352,8 @@ class Association(asyncio.Protocol):
         if self._transport is None or self._transport.is_closing():
             return
         if on:
+            if self._begun is not None:
+                self._begun = self._owner.now()  # it could not go on
             self._transport.resume_reading()
         else:
             self._transport.pause_reading()

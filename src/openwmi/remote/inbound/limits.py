@@ -18,9 +18,9 @@ class ListenerLimits:
 
     connections, per_address: open at once; buffered: bytes of unfinished calls of all connections together;
     unproven: bytes of an unfinished call of a peer that has not proved who it is.
-    Seconds: handshake: without a sign of life before the peer has proved who it is; fragment: until the rest of a
-    fragment, or the next one of the same call, comes; unread: that answers wait for the peer to read; idle: with no
-    call under way; period: between two looks at all of this.
+    Seconds: handshake: without a sign of life before the peer has proved who it is; stranger: in all for a peer that
+    never does; fragment: until a fragment is whole, or the next one of the same call comes; unread: that answers wait
+    for the peer to read; idle: with no call under way; period: between two looks at all of this.
     """
 
     connections: int = 4096
@@ -28,6 +28,7 @@ class ListenerLimits:
     buffered: int = 256 << 20
     unproven: int = 64 << 10
     handshake: float = 30.0
+    stranger: float = 300.0
     fragment: float = 30.0
     unread: float = 120.0
     idle: float = 7200.0

@@ -64,6 +64,11 @@ class Connection:
         """How many bytes are kept of PDUs and calls that are not whole yet."""
         return len(self._arrived)
 
+    @property
+    def arriving(self) -> int:
+        """How many bytes are here of a PDU that is not whole yet."""
+        return len(self._arrived)
+
     def take(self) -> bytes:
         """All bytes that are to be sent now, once; write them in one piece (wire.md 2.5)."""
         leaving = self._leaving
