@@ -59,6 +59,7 @@ def test_null_is_null() -> None:
     assert read_context(None) is None
 
 
+@pytest.mark.req("calls:G5", "calls:G3")
 def test_the_form_is_that_of_the_specification() -> None:
     context = Context({"__ProviderArchitecture": 64, "__RequiredArchitecture": True})
     written = write_context(context)

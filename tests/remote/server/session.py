@@ -122,6 +122,7 @@ class CollectingSink:
 
     def __init__(self) -> None:
         self.batches: list[list[Any]] = []
+        self.sizes: list[int] = []
         self.statuses: list[SetStatus] = []
         self.calls: list[Incoming] = []
         self.answer = 0
@@ -151,6 +152,7 @@ class CollectingSink:
 
     async def indicate(self, incoming: Incoming, asked: Indicate) -> Result:
         assert asked.objects
+        self.sizes.append(sum(len(one or b"") for one in asked.objects))
         assert not self.done.is_set()
         self.batches.append([object_in(one) for one in asked.objects])
         return await self._callback(incoming)

@@ -93,6 +93,7 @@ async def test_activation_gives_the_interfaces_that_there_are(address: tuple[str
     await caller.close()
 
 
+@pytest.mark.req("calls:A33")
 async def test_the_older_activation(address: tuple[str, int]) -> None:
     caller = await Caller.connect(address, [d.IActivation, guids.IWbemLevel1Login], password=PASSWORD)
     iids = (guids.IWbemLevel1Login.uuid, UUID(int=5))

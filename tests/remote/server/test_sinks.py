@@ -8,11 +8,12 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from tests.remote.server.serving import Served, rows
+from tests.remote.server.serving import NAMESPACE, Served, rows
 from tests.remote.server.session import CollectingSink, Session, SinkHost, elsewhere, ipid_of, sink_host
 
 from openwmi.contract.operations import OPERATIONS
 from openwmi.model import status
+from openwmi.remote.server import ServerLimits
 from openwmi.wire.dcom import objref
 from openwmi.wire.wmi import enumerators as w
 from openwmi.wire.wmi import services
@@ -430,3 +431,62 @@ async def test_a_server_that_ends_says_so(tmp_path: Any) -> None:
             assert [one.status for one in sink.statuses] == [status.WBEM_E_SHUTTING_DOWN]
     finally:
         await asyncio.to_thread(served.close)
+
+
+@pytest.mark.req("calls:C2", "calls:H14")
+async def test_an_indicate_is_bounded_in_bytes(served: Served, address: tuple[str, int]) -> None:
+    """Each object brings its class along, so that few large ones fill a callback."""
+    async with client(address, namespace="root\\cimv2") as (session, host):
+        sink = CollectingSink()
+        assert (
+            await session.query_async(
+                "SELECT * FROM meta_class WHERE __Class LIKE 'Win32%'", host.export(sink)
+            )
+            == 0
+        )
+        await within(sink.gone)
+        assert [one.status for one in sink.statuses] == [0]
+        largest = served.server.limits.size
+        assert sum(sink.sizes) > 2 * largest
+        for size, batch in zip(sink.sizes, sink.batches, strict=True):
+            assert size <= largest or len(batch) == 1
+
+
+@pytest.mark.req("calls:C7", "calls:C8", "calls:H4")
+@pytest.mark.slow
+async def test_a_sink_that_hangs_ends_its_own_call(tmp_path: Any) -> None:
+    served = Served(tmp_path, limits=ServerLimits(patience=0.2))
+    assert ServerLimits().patience == 30
+    try:
+        async with client(served.listen()) as (session, host):
+            hanging, other = CollectingSink(), CollectingSink()
+            hanging.gate.clear()
+            assert await session.query_async("SELECT N FROM Row", host.export(hanging)) == 0
+            assert await session.query_async("SELECT N FROM Row", host.export(other)) == 0
+            await within(hanging.gone)
+            assert served.host.service.running == 0
+            assert (len(hanging.batches), hanging.statuses) == (1, []), (
+                "nothing beside the callback that runs"
+            )
+            await within(other.gone)
+            assert (len(other.objects), [one.status for one in other.statuses]) == (250, [0])
+            hanging.gate.set()
+    finally:
+        await asyncio.to_thread(served.close)
+
+
+@pytest.mark.req("calls:E14")
+async def test_a_namespace_that_requires_encryption_is_called_back_with_it(
+    served: Served, address: tuple[str, int]
+) -> None:
+    access, space = served.host.namespaces.access, served.host.namespaces.named(NAMESPACE)
+    async with client(address, levels=(5,)) as (session, host), client(address, level=5) as (signed, willing):
+        access.require_encryption(space, True)
+        try:
+            sink = CollectingSink()
+            assert status.failed(await session.query_async("SELECT N FROM Row", host.export(sink)))
+            denied = await signed.query_async("SELECT N FROM Row", willing.export(sink))
+            assert denied == status.WBEM_E_ACCESS_DENIED
+            assert (sink.batches, sink.statuses, sink.calls) == ([], [], [])
+        finally:
+            access.require_encryption(space, False)
