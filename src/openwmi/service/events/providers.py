@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 # A provider that does not say when it is ready counts as ready after this.
 READY_SECONDS: Final = 1.0
+# What a provider covers holds for so long.
+COVERS_SECONDS: Final = 1.0
 _LOG: Final = logging.getLogger("openwmi.events")
 
 
@@ -138,6 +140,7 @@ class EventProviders:
         self.exchange = exchange
         self._runs: dict[tuple[str, str], ProviderRun] = {}
         self._below: dict[tuple[object, str], frozenset[str]] = {}
+        self._covered: dict[HostedProvider, tuple[float, Coverages]] = {}
 
     @property
     def at_work(self) -> bool:
@@ -147,7 +150,17 @@ class EventProviders:
 
     def raising(self, space: Namespace) -> dict[HostedProvider, Coverages]:
         """The providers that may raise events in a namespace, at work or not, and what they cover."""
-        return {one: tuple(one.provider.events) for one in space.providers.raising()}
+        return {one: self._covers(one) for one in space.providers.raising()}
+
+    def _covers(self, hosted: HostedProvider) -> Coverages:
+        """What a provider covers, which may depend on what the machine has: asked for once in a while."""
+        now = self.exchange.loop.time()
+        known = self._covered.get(hosted)
+        if known is None or now >= known[0]:
+            if len(self._covered) >= 256:
+                self._covered.clear()
+            known = self._covered[hosted] = (now + COVERS_SECONDS, tuple(hosted.provider.events))
+        return known[1]
 
     @staticmethod
     def covered(
