@@ -243,9 +243,13 @@ class ClientConnection(Connection):
         self.multiplexed = self._multiplex and bool(frame.flags & CONCURRENT)
 
     def _judge(self, asked: _Asked, pdu: BindAck) -> None:
-        if len(pdu.answers) != len(asked.elements):
+        if not 1 <= len(pdu.answers) <= len(asked.elements):
             raise PeerMisbehaved(f"{len(pdu.answers)} answers to {len(asked.elements)} contexts", pdu.CLAUSE)
-        for element, answer in zip(asked.elements, pdu.answers, strict=True):
+        # Some servers answer the first context alone: the others may be asked for again, one by one.
+        for element in asked.elements[len(pdu.answers) :]:
+            if element.transfers[0].features is None:
+                asked.rejected[element.context_id] = (ContextResult.PROVIDER_REJECTION, 0)
+        for element, answer in zip(asked.elements, pdu.answers, strict=False):
             if answer.result == ContextResult.NEGOTIATE_ACK:
                 self.features = answer.reason & self._offer
             elif element.transfers[0].features is not None:
