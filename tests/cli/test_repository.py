@@ -1,4 +1,4 @@
-"""`openwmi repository`: path, check, backup, restore and recover, on stores of their own."""
+"""`openwmi repository`: path, check, backup, restore, salvage, reset and recover, on stores of their own."""
 
 from __future__ import annotations
 
@@ -363,7 +363,114 @@ def test_a_damaged_list_is_an_empty_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [(), ("chek",), ("backup",), ("restore",), ("check", "x"), ("path", "x"), ("salvage",)]
+    "arguments",
+    [(), ("chek",), ("backup",), ("restore",), ("check", "x"), ("path", "x"), ("salvage", "x"), ("vacuum",)],
 )
 def test_mistakes(home: Home, arguments: tuple[str, ...]) -> None:
     assert home.run("repository", *arguments).code == 2
+
+
+# salvage and reset
+
+
+def populate(home: Home, count: int) -> None:
+    """Objects of a class with an index and of one below it, some with embedded objects and qualifiers."""
+    home.compile(
+        CLASS
+        + "class Below : Kept { [indexed] uint32 Group; object Inner; };\n"
+        + "".join(
+            f'instance of Below {{ Id = {number}; Group = {number % 7}; Text = "{"x" * 400}";'
+            " Inner = instance of Kept { Id = 1; }; };\n"
+            for number in range(count)
+        )
+        + '[Locale("x")] instance of Kept { Id = 100000; Text = "plain"; };\n',
+        "--autorecover",
+    )
+
+
+@pytest.mark.req("C-45")
+def test_what_can_still_be_read_is_salvaged(home: Home) -> None:
+    populate(home, 800)
+    connection = sqlite3.connect(home.store)
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    (root,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'instance'").fetchone()
+    connection.close()
+    content = home.store.read_bytes()
+    middle = pages // 2 * 4096
+    assert root * 4096 < middle
+    home.store.write_bytes(content[:middle] + b"\xff" * (3 * 4096) + content[middle + 3 * 4096 :])
+    before = len(home.ids())
+    assert home.run("repository", "check").code == 1
+    code, out, err = home.run("repository", "salvage")
+    assert (code, out) == (0, ""), err
+    assert "2 classes" in err
+    assert "repository.db.damaged1" in err
+    assert home.run("repository", "check").code == 0
+    ids = home.ids()
+    assert 700 <= len(ids) <= 801
+    assert len(ids) >= before
+    found = home.run("query", "SELECT Id FROM Below WHERE Group = 3", "-n", "root/default").out.split()
+    assert len(found) >= 90, "the index is made anew"
+    assert all(int(one) % 7 == 3 for one in found)
+    assert "Locale" in home.run("mof", "Kept.Id=100000", "-n", "root/default").out
+    assert len(home.run("repository", "recover", "--list").out.splitlines()) == 1
+    assert (home.store.parent / "repository.db.damaged1").read_bytes()[middle : middle + 4] == b"\xff" * 4
+
+
+@pytest.mark.req("C-45")
+def test_a_whole_store_loses_nothing_by_being_salvaged(home: Home) -> None:
+    populate(home, 20)
+    assert home.run("create", "__Namespace", "Name=Own", "-n", "root/default").code == 0
+    before = home.run("query", "SELECT * FROM Kept", "-n", "root/default", "-o", "mof").out
+    code, _, err = home.run("repository", "salvage")
+    assert code == 0
+    assert "2 classes and 21 instances" in err
+    assert "could not" not in err
+    assert home.run("query", "SELECT * FROM Kept", "-n", "root/default", "-o", "mof").out == before
+    assert home.run("ls", "-n", "root/default/Own").code == 0
+
+
+@pytest.mark.req("C-45")
+def test_nothing_can_be_salvaged_of_what_is_no_database(home: Home) -> None:
+    home.compile(CLASS)
+    home.damage(b"not a database at all, but long enough to look at" * 100)
+    code, _, err = home.run("repository", "salvage")
+    assert code == 1
+    assert "WBEM_E_CRITICAL_ERROR" in err
+    assert home.run("repository", "reset").code == 0
+    assert home.run("repository", "check").code == 0
+
+
+@pytest.mark.req("C-45")
+def test_a_reset_store_is_as_new(home: Home) -> None:
+    populate(home, 3)
+    assert home.run("repository", "reset").code == 0
+    assert home.run("get", "Kept", "-n", "root/default").code == 1
+    assert home.run("repository", "recover", "--list").out == ""
+    populate(home, 2)
+    assert len(home.ids()) == 3
+
+
+@pytest.mark.req("C-45")
+@pytest.mark.parametrize("action", ["salvage", "reset"])
+def test_a_store_in_use_is_left_alone_unless_forced(home: Home, action: str) -> None:
+    populate(home, 3)
+    other = Store(str(home.store))
+    try:
+        other.rows("SELECT 1 FROM instance")
+        code, _, err = home.run("repository", action)
+        assert code == 1
+        assert "WBEM_E_BACKUP_RESTORE_WINMGMT_RUNNING" in err
+        assert len(home.ids()) == 4
+        assert home.run("repository", action, "--force").code == 0
+        assert len(other.rows("SELECT 1 FROM instance")) == (4 if action == "salvage" else 0)
+    finally:
+        other.close()
+
+
+def test_where_nothing_is_nothing_is_salvaged(home: Home) -> None:
+    code, _, err = home.run("repository", "salvage")
+    assert code == 1
+    assert "there is no repository" in err
+    assert not home.store.exists()

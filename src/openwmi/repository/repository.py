@@ -342,16 +342,29 @@ class Repository:
         mask = int(defaults, 16) if defaults else 0
         if extras is None and self._plain.get(shape) is layout:
             return Instance(layout, tuple(loaded(body)), mask)
+        names = self._names(shape)
+        if names == layout.names and not any(code & ARRAY or code == CimType.OBJECT for code in layout.types):
+            self._plain[shape] = layout
+        return self.composed(class_, find, names, body, defaults, extras)
+
+    def composed(
+        self,
+        class_: Class,
+        find: FindClass,
+        names: tuple[str, ...],
+        body: str,
+        defaults: str | None,
+        extras: str | None,
+    ) -> Instance:
+        """An instance from the columns of its row. names: of its values, as they were when it was stored."""
         raw = loaded(body)
         if not _COMPOSED.isdisjoint(map(type, raw)):
             raw = [value if type(value) in _SIMPLE else unpacked(value, find) for value in raw]
-        names = self._names(shape)
+        mask = int(defaults, 16) if defaults else 0
         more = unpacked_extras(loaded(extras)) if extras else None
-        if names == layout.names:
-            if not any(code & ARRAY or code == CimType.OBJECT for code in layout.types):
-                self._plain[shape] = layout
-            return Instance(layout, tuple(raw), mask, more)
-        return Instance(layout, *_reshaped(class_, names, raw, mask), more)
+        if names == class_.layout.names:
+            return Instance(class_.layout, tuple(raw), mask, more)
+        return Instance(class_.layout, *_reshaped(class_, names, raw, mask), more)
 
     # Shapes
 

@@ -1,4 +1,4 @@
-"""`openwmi repository`: where the store is, checking it, backup and restore, and compiling its recovery list anew."""
+"""`openwmi repository`: where the store is, checking it, backup and restore, and making a new one from what is left."""
 
 from __future__ import annotations
 
@@ -21,15 +21,16 @@ openwmi repository check
 openwmi repository backup wmi.backup
 openwmi repository restore wmi.backup
 openwmi repository recover --list
+openwmi repository salvage
 """
 
 LOCAL = True
 ARGUMENTS = (
-    Argument("action", "ACTION", "path, check, backup FILE, restore FILE, or recover"),
+    Argument("action", "ACTION", "path, check, backup FILE, restore FILE, salvage, reset or recover"),
     Argument("file", "FILE", "where the backup is", optional=True),
 )
 OPTIONS = (
-    Option("force", "restore even while other processes have the repository open"),
+    Option("force", "restore, salvage or reset even while other processes have the repository open"),
     Option("list", "recover: print the recovery list and compile nothing"),
 )
 _SHOWN_FAULTS = 20
@@ -78,7 +79,10 @@ def _check(options: Options, console: Console) -> int:
     if len(found.faults) > _SHOWN_FAULTS:
         console.write("  ...\n")
     failure = error(WBEM_E_CRITICAL_ERROR, f"the repository {path} is damaged")
-    failure.hint = "openwmi repository restore FILE    puts a backup in its place"
+    failure.hint = (
+        "openwmi repository restore FILE    puts a backup in its place;"
+        " openwmi repository salvage    keeps what can still be read"
+    )
     raise failure
 
 
@@ -129,4 +133,37 @@ def _recover(options: Options, console: Console) -> int:
     return exits.OK
 
 
-_ACTIONS = {"path": _path, "check": _check, "backup": _backup, "restore": _restore, "recover": _recover}
+def _salvage(options: Options, console: Console) -> int:
+    """Keep what can still be read; the file as it was is kept, too."""
+    from openwmi.cli.compiling import counted
+    from openwmi.cli.salvaging import salvage
+
+    path = _file()
+    done = salvage(path, force=options.force)
+    kept = f"{counted(done.classes, 'class')} and {counted(done.instances, 'instance')}"
+    console.note(f"{path} has {kept} now; as it was, it is {done.aside}")
+    if done.lost or done.torn:
+        gaps = f"; of {', '.join(done.torn)} not all could be found" if done.torn else ""
+        console.note(f"{counted(done.lost, 'row')} could not be used{gaps}")
+    return exits.OK
+
+
+def _reset(options: Options, console: Console) -> int:
+    """Empty the store."""
+    from openwmi.cli.salvaging import reset
+
+    path = _file()
+    reset(path, force=options.force)
+    console.note(f"{path} is as new")
+    return exits.OK
+
+
+_ACTIONS = {
+    "path": _path,
+    "check": _check,
+    "backup": _backup,
+    "restore": _restore,
+    "salvage": _salvage,
+    "reset": _reset,
+    "recover": _recover,
+}

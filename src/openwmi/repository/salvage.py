@@ -1,0 +1,132 @@
+"""Reading what can still be read of a damaged store, row by row, from both ends of each table towards the damage.
+
+SQLite reads a table by the numbers of its rows. A page that cannot be read ends a reading there; from the other end the
+rows behind it are found. What lies between two such pages is lost.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from urllib.parse import quote
+
+from openwmi.model.errors import WbemError, error
+from openwmi.model.status import WBEM_E_CRITICAL_ERROR
+from openwmi.repository.encoding import unpacked_class
+from openwmi.repository.text import loaded
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from openwmi.model.classes import ClassDeclaration
+
+_TABLES: Final = {
+    "namespace": "id, path",
+    "class": "id, namespace, folded, body",
+    "shape": "id, names",
+    "instance": "id, namespace, root, ident, class, shape, body, defaults, extras",
+}
+
+
+class StoredInstance(NamedTuple):
+    """An instance as the store has it; names: of its values."""
+
+    namespace: str
+    root: str
+    ident: str
+    class_name: str
+    names: tuple[str, ...]
+    body: str
+    defaults: str | None
+    extras: str | None
+
+
+class Remains:
+    """What is left of a store.
+
+    unreadable: rows that are there but make no sense; torn: the tables whose middle cannot be read.
+    """
+
+    def __init__(self, path: str) -> None:
+        """CRITICAL_ERROR when nothing of the file can be read."""
+        self.unreadable = 0
+        self.torn: list[str] = []
+        log = "" if os.path.exists(f"{path}-wal") else "&immutable=1"
+        self._connection = sqlite3.connect(
+            f"file:{quote(os.path.abspath(path))}?mode=ro{log}", uri=True, isolation_level=None
+        )
+        self._connection.execute("PRAGMA trusted_schema = OFF")
+        try:
+            self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        except sqlite3.Error as failure:
+            self._connection.close()
+            raise error(WBEM_E_CRITICAL_ERROR, f"nothing of {path} can be read: {failure}") from failure
+        self._namespaces = {number: str(name) for number, name in self._rows("namespace")}
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def setting(self, name: str) -> str | None:
+        """A setting, if it can be read."""
+        try:
+            row = self._connection.execute("SELECT value FROM setting WHERE name = ?", (name,)).fetchone()
+        except sqlite3.Error:
+            return None
+        return None if row is None else str(row[0])
+
+    def namespaces(self) -> list[str]:
+        return list(self._namespaces.values())
+
+    def classes(self) -> Iterator[tuple[str, ClassDeclaration]]:
+        """Each readable class with its namespace."""
+        for _, number, _, body in self._rows("class"):
+            try:
+                namespace, declaration = self._namespaces[number], unpacked_class(loaded(body))
+            except (WbemError, LookupError, TypeError, ValueError, AttributeError):
+                self.unreadable += 1
+                continue
+            yield namespace, declaration
+
+    def instances(self) -> Iterator[StoredInstance]:
+        """Each readable instance."""
+        shapes = {}
+        for number, names in self._rows("shape"):
+            try:
+                shapes[number] = tuple(str(name) for name in loaded(names))
+            except (WbemError, TypeError):
+                self.unreadable += 1
+        for _, number, root, ident, class_name, shape, body, defaults, extras in self._rows("instance"):
+            try:
+                names = shapes[shape]
+                if len(loaded(body)) != len(names):
+                    raise ValueError
+                yield StoredInstance(
+                    self._namespaces[number], root, ident, class_name, names, body, defaults, extras
+                )
+            except (WbemError, LookupError, TypeError, ValueError):
+                self.unreadable += 1
+
+    def _rows(self, table: str) -> Iterator[tuple[Any, ...]]:
+        """The rows of a table from its beginning, and if that does not reach the end, from there."""
+        last = 0
+        try:
+            for row in self._reading(table, "id > 0 ORDER BY id"):
+                last = row[0]
+                yield row
+        except sqlite3.Error:
+            self.torn.append(table)
+        else:
+            return
+        behind = []
+        try:
+            for row in self._reading(table, f"id > {int(last)} ORDER BY id DESC"):
+                behind.append(row)
+        except sqlite3.Error:
+            pass  # this is the other edge of what is lost
+        yield from reversed(behind)
+
+    def _reading(self, table: str, which: str) -> Iterator[tuple[Any, ...]]:
+        cursor = self._connection.execute(f"SELECT {_TABLES[table]} FROM {table} WHERE {which}")
+        while (row := cursor.fetchone()) is not None:
+            yield row
