@@ -149,6 +149,12 @@ def test_a_trace_of_what_passes(ask: Ask, tmp_path: Path) -> None:
     assert ask("query", "SELECT N FROM Row", "--trace", str(tmp_path / "no" / "folder")).code == 2
 
 
+def test_nothing_is_traced_in_one_process(main: Main, tmp_path: Path) -> None:
+    ended = main("query", "SELECT Name FROM Win32_OperatingSystem", "--trace", str(tmp_path / "trace"))
+    assert ended.code == 2
+    assert "--trace is about another machine" in ended.err
+
+
 def test_a_host_that_stops_answering_is_a_timeout(main: Main, tmp_path: Path) -> None:
     import socket
 

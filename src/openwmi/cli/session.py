@@ -212,6 +212,8 @@ class Session:
             return Elsewhere(wmi)
         if self._credentials:
             raise error(WBEM_E_LOCAL_CREDENTIALS, "a connection to this machine takes no credentials")
+        if getattr(self._options, "trace", None):
+            raise Misuse("--trace is about another machine: name one with -H HOST")
         from openwmi.host import local
 
         return local().one_shot(self.namespace)
