@@ -99,6 +99,29 @@ class Manager:
             text=True,
         )
 
+    def inside(self, *command: str) -> subprocess.Popen[str]:
+        """A program for which this systemd is the one that has started the machine."""
+        enter = 'mount --bind "$1/run" /run; shift; exec "$@"'
+        return subprocess.Popen(
+            [
+                "unshare",
+                "--mount",
+                "--propagation",
+                "private",
+                "sh",
+                "-ec",
+                enter,
+                "sh",
+                str(self.root),
+                *command,
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": self.address},
+        )
+
     def write(self, name: str, text: str) -> None:
         """Write a unit file and have all of them read again."""
         (self.units / name).write_text(text, encoding="utf-8")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import sys
 from collections.abc import Callable, Iterator
 from operator import eq, ge, gt, le, lt
 from pathlib import Path
@@ -365,3 +367,26 @@ def test_journalctl_reads_without_the_environment(
     list(reading)
     reading.close()
     assert b"SYSTEMD_COLORS" not in environment
+
+
+# With the program that people use
+
+
+@pytest.mark.slow
+@pytest.mark.req("G-46", "E-01")
+def test_the_command_line_watches_and_queries_the_log(journald: Journald) -> None:
+    where = "TargetInstance.SourceName = 'cli' AND TargetInstance.EventType = 1"
+    query = f"{QUERY} AND {where}"
+    program = (sys.executable, "-m", "openwmi")
+    watch = journald.inside(*program, "watch", query, "--count", "1", "-v", "-o", "jsonl")
+    assert watch.stderr is not None
+    assert "watching; Ctrl-C ends it\n" in iter(watch.stderr.readline, "")
+    journald.write(MESSAGE="not this", SYSLOG_IDENTIFIER="cli", PRIORITY="6")
+    journald.write(MESSAGE="the disk is full", SYSLOG_IDENTIFIER="cli", PRIORITY="3")
+    out, _ = watch.communicate(timeout=30)
+    target = json.loads(out)["TargetInstance"]
+    assert (target["Message"], target["Logfile"], watch.returncode) == ("the disk is full", "Application", 0)
+    path = f"Win32_NTLogEvent.Logfile='Application',RecordNumber={target['RecordNumber']}"
+    looked_up = journald.inside(*program, "get", path, "Message", "-o", "jsonl")
+    out, err = looked_up.communicate(timeout=30)
+    assert (json.loads(out)["Message"], err) == ("the disk is full", "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
@@ -276,6 +277,20 @@ def test_start_modes_are_changed(manager: Manager) -> None:
 
 
 @pytest.mark.req("G-29", "G-60")
+def test_what_systemd_does_not_let_programs_do_is_not_supported(manager: Manager) -> None:
+    assert call(manager, "enablable", "Change", StartMode="Automatic") == 0
+    assert one(manager, "enablable", "StartMode") == "Auto"
+    assert call(manager, "enablable", "Change", StartMode="Manual", DisplayName=None) == 0
+    assert one(manager, "enablable", "StartMode") == "Manual"
+    assert call(manager, "enablable", "Change", DisplayName="x") == module.NOT_SUPPORTED
+    assert call(manager, "enablable", "Change") == 0
+    assert call(manager, "enablable", "Delete") == module.NOT_SUPPORTED
+    question = Request(class_named("Win32_Service"), (), caller=OWNER)
+    answer = family(manager).method(question, "Create", None, {"Name": "x", "PathName": "/bin/true"})
+    assert answer == {"ReturnValue": module.NOT_SUPPORTED}
+
+
+@pytest.mark.req("G-29", "G-60")
 def test_callers_of_other_machines_change_nothing(manager: Manager) -> None:
     assert services(manager, "Name", caller=GUEST)
     assert call(manager, "sleeper", "StartService", GUEST) == module.ACCESS_DENIED
@@ -391,3 +406,59 @@ def test_a_systemd_that_goes_away_is_no_secret() -> None:
         manager.stop()
         assert heard.until_ended().status in (s.WBEM_E_PROVIDER_FAILURE, s.WBEM_E_QUEUE_OVERFLOW)
         machine.host.shut_down()
+
+
+# With the program that people use
+
+
+def openwmi(manager: Manager, *arguments: str) -> Any:
+    running = manager.inside(sys.executable, "-m", "openwmi", *arguments)
+    out, err = running.communicate(timeout=30)
+    return running.returncode, out, err
+
+
+@pytest.mark.slow
+@pytest.mark.req("G-28", "G-29")
+def test_the_command_line_shows_and_controls_services(manager: Manager) -> None:
+    path = 'Win32_Service.Name="sleeper"'
+    query = "SELECT Name, State, PathName FROM Win32_Service WHERE Name LIKE 'sleep%'"
+    code, out, err = openwmi(manager, "query", query, "-o", "jsonl")
+    assert (code, err) == (0, "")
+    row = json.loads(out)
+    assert (row["Name"], row["State"], row["PathName"]) == ("sleeper", "Stopped", "/bin/sh -c 'sleep 1000'")
+    assert openwmi(manager, "call", path, "StartService")[0] == 0
+    assert one(manager, "sleeper", "State") == "Running"
+    assert (
+        openwmi(manager, "call", path, "StartService")[0] == 7
+    )  # a method that returned something else than 0
+    assert openwmi(manager, "call", path, "ChangeStartMode", "StartMode=often")[0] == 7
+    assert openwmi(manager, "call", path, "StopService")[0] == 0
+    assert one(manager, "sleeper", "State") == "Stopped"
+
+
+@pytest.mark.slow
+@pytest.mark.req("G-28", "E-21", "G-61")
+def test_the_command_line_watches_services(manager: Manager, tmp_path: Path) -> None:
+    """Another poll than the first would come after an hour."""
+    where = "Name = 'sleeper' AND TargetInstance.State = 'Running'"
+    arguments = (
+        "watch",
+        "Win32_Service",
+        "--on",
+        "modify",
+        "--within",
+        "1h",
+        "--count",
+        "1",
+        "-v",
+        "-o",
+        "jsonl",
+    )
+    watch = manager.inside(sys.executable, "-m", "openwmi", *arguments, "--where", where)
+    assert watch.stderr is not None
+    assert "watching; Ctrl-C ends it\n" in iter(watch.stderr.readline, "")
+    manager.control("start", "sleeper.service", "replace")
+    out, _ = watch.communicate(timeout=30)
+    assert json.loads(out)["TargetInstance"]["Name"] == "sleeper"
+    assert watch.returncode == 0
+    call(manager, "sleeper", "StopService")

@@ -226,6 +226,9 @@ def test_methods_of_processes_are_those_that_windows_sends(sent: Any) -> None:
         ("Win32_OperatingSystem", "Win32Shutdown", ["Flags", "Reserved"]),
         ("Win32_OperatingSystem", "SetDateTime", ["LocalDateTime"]),
         ("Win32_OperatingSystem", "Reboot", []),
+        ("Win32_Service", "ChangeStartMode", ["StartMode"]),
+        ("Win32_Service", "UserControlService", ["ControlCode"]),
+        ("Win32_Service", "StopService", []),
         ("Win32_ComputerSystem", "Rename", ["Name", "Password", "UserName"]),
         (
             "Win32_ComputerSystem",

@@ -147,10 +147,12 @@ class Services:
         self, request: Request, method: str, keys: Mapping[str, object] | None, params: Mapping[str, object]
     ) -> Mapping[str, object]:
         act = METHODS.get(method.lower())
-        if act is None or keys is None:
+        if act is None:
             raise not_capable(request, method)
         if not request.as_caller:
             return {"ReturnValue": ACCESS_DENIED}
+        if keys is None:  # Create, the only one that needs no service
+            return {"ReturnValue": NOT_SUPPORTED}
         with self.connected() as systemd:
             listed = _named(systemd, str(keys.get("Name")))
             if listed is None:  # gone since the service looked
@@ -236,9 +238,17 @@ def _interrogate(systemd: Systemd, service: Service, params: Mapping[str, object
     return NOT_ACTIVE if service.is_stopped else SUCCESS
 
 
-def _control(systemd: Systemd, service: Service, params: Mapping[str, object]) -> int:
-    """systemd hands no codes on."""
+def _unsupported(systemd: Systemd, service: Service, params: Mapping[str, object]) -> int:
+    """systemd hands no codes on, and its unit files are not for programs to make, change and remove."""
     return NOT_SUPPORTED
+
+
+def _change(systemd: Systemd, service: Service, params: Mapping[str, object]) -> int:
+    """Of all that could be changed, StartMode alone."""
+    given = {name for name, value in params.items() if value is not None}
+    if given - {"StartMode"}:
+        return NOT_SUPPORTED
+    return _change_start_mode(systemd, service, params) if given else SUCCESS
 
 
 def _change_start_mode(systemd: Systemd, service: Service, params: Mapping[str, object]) -> int:
@@ -266,8 +276,11 @@ METHODS: Final[dict[str, Callable[[Systemd, Service, Mapping[str, object]], int]
     "pauseservice": _pause,
     "resumeservice": _resume,
     "interrogateservice": _interrogate,
-    "usercontrolservice": _control,
+    "usercontrolservice": _unsupported,
     "changestartmode": _change_start_mode,
+    "change": _change,
+    "create": _unsupported,
+    "delete": _unsupported,
 }
 
 # Columns
