@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -73,12 +74,30 @@ def test_every_extra_is_one_of_the_package() -> None:
 
 
 @pytest.mark.slow
-def test_serving_asks_for_what_log_ons_need_before_anything_listens(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "verb",
+    [
+        ["serve", "--listen", "127.0.0.1:0"],
+        ["query", "-H", "127.0.0.1[PORT]", "--user", "ada", "--password-file", "PASSWORD", "SELECT * FROM T"],
+    ],
+)
+def test_the_network_asks_for_what_log_ons_need_before_anything_is_said(
+    tmp_path: Path, verb: list[str]
+) -> None:
+    (tmp_path / "PASSWORD").write_text("secret\n")
+    (tmp_path / "PASSWORD").chmod(0o600)
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        port = str(nobody.getsockname()[1])
+        _lacks_cryptography([word.replace("PORT", port) for word in verb], tmp_path)
+
+
+def _lacks_cryptography(verb: list[str], folder: Path) -> None:
     program = f"import sys; sys.path.insert(0, {str(ROOT / 'src')!r}); from openwmi.cli import main; sys.exit(main())"
     clean = {name: value for name, value in os.environ.items() if name != "OPENWMI_LAUNCHER"}
     ended = subprocess.run(  # -S: without packages, as the launcher runs the core
-        [sys.executable, "-I", "-S", "-c", program, "serve", "--listen", "127.0.0.1:0"],
-        env={**clean, "OPENWMI_HOME": str(tmp_path)},
+        [sys.executable, "-I", "-S", "-c", program, *verb],
+        env={**clean, "OPENWMI_HOME": str(folder)},
+        cwd=folder,
         capture_output=True,
         text=True,
         check=False,

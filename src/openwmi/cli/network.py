@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from openwmi.accounts import Accounts
@@ -138,9 +137,11 @@ def network(
     """The network face that was asked for: the sockets passed on and the places named; without either, loopback alone,
     on port 135 where that may be had. None when nothing shall listen. ModuleNotFoundError where the package is missing
     that log-ons need: now, while it can still be installed, and not with the first client."""
+    from openwmi.wire.ntlm.rc4 import loaded
+
     if listen and not any(listen):
         return None
-    import_module("cryptography.hazmat.primitives.ciphers")
+    loaded()
     sockets = passed_sockets()
     places = [one for one in listen if one is not None]
     if not listen and not sockets:

@@ -12,7 +12,7 @@ from openwmi.wire.ntlm.avpairs import Pairs, number_of, read_pairs, value_of, wr
 from openwmi.wire.ntlm.context import NtlmContext
 from openwmi.wire.ntlm.keys import hmac_md5, proof, response_key
 from openwmi.wire.ntlm.messages import Authenticate, Challenge, Negotiate, client_blob
-from openwmi.wire.ntlm.rc4 import rc4
+from openwmi.wire.ntlm.rc4 import loaded, rc4
 from openwmi.wire.ntlm.session import Session
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ class Initiator(NtlmContext):
         super().__init__()
         if len(randomness) != RANDOMNESS:
             raise LocalProtocolError(f"an NTLM handshake takes {RANDOMNESS} random bytes")
+        loaded()
         self._credential = credential
         self._challenge = randomness[:8]
         self._key = randomness[8:]
