@@ -1,0 +1,201 @@
+"""Who may call a sink of this process from another machine, and what the sink learns of it (calls.md A.1, E.1, E.2).
+
+The server is a real one, over TCP; strangers find the exported sink by its own reference, as a thief of one would.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from tests.faces.com.support import SECONDS, Recorder, connected, created
+from tests.remote.server.serving import NAMESPACE, PASSWORD, Served
+from tests.wire.peers import NOW
+
+from openwmi import com
+from openwmi.faces.outside import portal
+from openwmi.model.errors import WbemError
+from openwmi.model.status import E_ACCESSDENIED, SEC_E_LOGON_DENIED
+from openwmi.remote.client.receiving import Receiver
+from openwmi.remote.outbound.channel import Security
+from openwmi.remote.outbound.resolving import reach
+from openwmi.wire.ntlm import Credential, Initiator, nt_hash
+from openwmi.wire.wmi import results
+from openwmi.wire.wmi.guids import IWbemObjectSink
+
+EVENTS = "SELECT * FROM __InstanceCreationEvent WHERE TargetInstance ISA 'Item'"
+STRANGERS = {
+    "another account": ("bob", PASSWORD, 6),
+    "a wrong password": ("ada", "guessed", 6),
+    "below the level": ("ada", PASSWORD, 5),
+    "nobody": None,
+}
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    made = Served(tmp_path_factory.mktemp("accounts"))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def target(served: Served) -> str:
+    host, port = served.listen()
+    return rf"\\{host}[{port}]\{NAMESPACE}"
+
+
+def log_on(target: str, user: str | None = "ada", password: str | None = PASSWORD, **options: Any) -> Any:
+    """(hr, services) of ConnectServer."""
+    locator = created(com.CLSID_WbemLocator, com.IID_IWbemLocator)
+    flags, authority = options.get("flags", 0), options.get("authority")
+    return locator.ConnectServer(target, user, password, None, flags, authority, None)
+
+
+@pytest.fixture
+def far(target: str) -> Iterator[com.IWbemServices]:
+    hr, services = log_on(target)
+    assert hr == 0
+    yield services
+    services.Release()
+
+
+@pytest.fixture
+def apartment() -> com.IWbemUnsecuredApartment:
+    return created(com.CLSID_UnsecuredApartment, com.IID_IWbemUnsecuredApartment, com.CLSCTX_LOCAL_SERVER)
+
+
+def exported() -> bytes:
+    """The reference that the server was given to the one sink that waits."""
+
+    async def found() -> bytes:
+        receiver = Receiver.here()
+        (held,) = receiver.exporter.objects
+        (place,) = {one.result() for one in receiver._places.values()}
+        return receiver.reference(held, place)
+
+    return portal().run(found)
+
+
+async def called(reference: bytes, who: tuple[str, str, int] | None) -> int:
+    """What a stranger gets who tells the sink that its call is over."""
+
+    def initiate(target: str) -> Initiator:
+        assert who is not None
+        return Initiator(Credential(who[0], password=who[1]), os.urandom(24), filetime=NOW, target=target)
+
+    security = None if who is None else Security(initiate, who[2])
+    try:
+        proxy = await reach(reference, IWbemObjectSink, [security], allowed=lambda host: True)
+    except WbemError as refusal:
+        return refusal.code
+    try:
+        answer = await proxy.call(results.SET_STATUS, results.SetStatus(0, 0, None, None))
+        return int(answer.result)
+    except WbemError as refusal:
+        return refusal.code
+    finally:
+        await proxy.close()
+
+
+@pytest.mark.slow
+@pytest.mark.req("calls:A4", "calls:E3")
+@pytest.mark.parametrize(
+    "flags", [0, com.WBEM_FLAG_UNSECAPP_CHECK_ACCESS, com.WBEM_FLAG_UNSECAPP_DONT_CHECK_ACCESS]
+)
+def test_a_stub_is_called_by_the_server_that_was_given_it_and_by_nobody_else(
+    far: com.IWbemServices, apartment: com.IWbemUnsecuredApartment, flags: int
+) -> None:
+    """The check is always made: leaving it away, as flag 2 and the default setting of Windows do, has no use here."""
+    sink = Recorder()
+    hr, stub = apartment.CreateSinkStub(sink, flags, None)
+    assert hr == 0
+    assert far.ExecNotificationQueryAsync("WQL", EVENTS, 0, None, stub) == 0
+    reference = exported()
+    for name, who in STRANGERS.items():
+        code = asyncio.run(called(reference, who))
+        assert code in (E_ACCESSDENIED, SEC_E_LOGON_DENIED), name
+    assert not sink.called.is_set()
+    hr, item, _ = far.GetObject("Item", 0, None)
+    made = item.SpawnInstance(0)[1]
+    made.Put("Id", 0, 4711, 0)
+    assert far.PutInstance(made, 0, None)[0] == 0
+    assert sink.called.wait(SECONDS)
+    assert far.DeleteInstance("Item.Id=4711", 0, None)[0] == 0
+    assert far.CancelAsyncCall(stub) == 0
+    assert sink.final.wait(SECONDS)
+    assert (sink.indicated, sink.finals) == ([1], [com.WBEM_E_CALL_CANCELLED])
+    stub.Release()
+
+
+class Hardened(Recorder):
+    """Asks who calls, and lets in only whom it expects (E15)."""
+
+    def __init__(self, expected: str) -> None:
+        super().__init__()
+        self.expected = expected
+        self.blankets: list[tuple[Any, ...]] = []
+
+    def Indicate(self, objects: list[com.IWbemClassObject]) -> int:
+        self.blankets.append(com.CoQueryClientBlanket())
+        super().Indicate(objects)
+        return com.WBEM_S_NO_ERROR if self.blankets[-1][6] == self.expected else com.WBEM_E_ACCESS_DENIED
+
+
+@pytest.mark.slow
+@pytest.mark.req("calls:E9", "calls:E11", "calls:E13", "calls:E15")
+def test_a_callback_from_another_machine_comes_at_privacy_and_as_who_was_authenticated(
+    far: com.IWbemServices,
+) -> None:
+    sink = Hardened("ada")
+    assert far.ExecQueryAsync("WQL", "SELECT N FROM Row", 0, None, sink) == 0
+    assert sink.final.wait(SECONDS)
+    assert sum(sink.indicated) == 250
+    assert sink.finals == [0]
+    for hr, service, _, _, level, _, name, _ in sink.blankets:
+        assert (hr, service, level, name) == (0, com.RPC_C_AUTHN_WINNT, com.RPC_C_AUTHN_LEVEL_PKT_PRIVACY, "ada")
+
+
+@pytest.mark.slow
+@pytest.mark.req("calls:E16", "calls:C5")
+@pytest.mark.parametrize("where", ["here", "there"])
+def test_a_sink_that_refuses_its_caller_ends_its_call(far: com.IWbemServices, where: str) -> None:
+    services, query = (far, "SELECT N FROM Row") if where == "there" else (
+        connected(),
+        "SELECT * FROM meta_class",
+    )
+    sink = Hardened("somebody else")
+    assert services.ExecQueryAsync("WQL", query, 0, None, sink) == 0
+    assert sink.final.wait(SECONDS)
+    assert len(sink.indicated) == 1
+    assert sink.finals == [com.WBEM_E_CALL_CANCELLED]
+
+
+@pytest.mark.slow
+@pytest.mark.req("calls:A22", "calls:A24")
+def test_forms_of_a_user_and_an_authority_at_another_machine(served: Served, target: str) -> None:
+    served.accounts.add("empty", nt_hash(""))
+    for user, password, authority, expected in (
+        (r"MYHOST\ada", PASSWORD, None, 0),
+        ("ada@myhost", PASSWORD, None, 0),
+        ("ada", PASSWORD, "NTLMDOMAIN:myhost", 0),
+        ("ada", PASSWORD, "ntlmdomain:elsewhere", com.E_ACCESSDENIED),
+        (r"elsewhere\ada", PASSWORD, None, com.E_ACCESSDENIED),
+        ("empty", "", None, 0),  # a genuine empty password
+        ("ada", "", None, com.E_ACCESSDENIED),
+        (r"MYHOST\ada", PASSWORD, "NTLMDOMAIN:myhost", com.WBEM_E_INVALID_PARAMETER),
+    ):
+        hr, services = log_on(target, user, password, authority=authority)
+        assert hr == expected, (user, authority)
+        assert (services is None) is bool(hr)
+        if services is not None:
+            assert services.GetObject("Item", 0, None)[0] == 0
+            services.Release()
+    served.accounts.remove("empty")
+    for user, password in (("ada", None), (None, None)):
+        hr, services = log_on(target, user, password)
+        assert hr not in (0, com.E_ACCESSDENIED), "no password: the credentials of the process, and there are none"
+        assert services is None
