@@ -50,9 +50,10 @@ async def at_once(count: int, work: Any, width: int = 50) -> list[Any]:
     return await asyncio.gather(*(one(number) for number in range(count)))
 
 
+@pytest.mark.req("calls:A18")
 async def test_two_hundred_connections_with_ten_calls_each(served: Served) -> None:
     address = served.listen()
-    sessions = await at_once(200, lambda number: Session.open(address))
+    sessions = await at_once(200, lambda number: Session.open(address, user=("ada", "bob")[number % 2]))
     try:
 
         async def ten(number: int) -> list[int]:

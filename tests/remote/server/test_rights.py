@@ -93,7 +93,7 @@ async def test_who_may_not_enter_is_told_at_log_on(
         assert await result(ada, GET, path="Item", found=EMPTY) == 0
 
 
-@pytest.mark.req("calls:I2", "calls:I6", "calls:B18")
+@pytest.mark.req("calls:I2", "calls:I6", "calls:B18", "A-321")
 async def test_a_write_right_is_missed_by_the_call_or_by_the_final_status(
     served: Served, access: Access, address: tuple[str, int]
 ) -> None:
@@ -114,7 +114,7 @@ async def test_a_write_right_is_missed_by_the_call_or_by_the_final_status(
         assert await result(bob, PUT_INSTANCE, object=changed) == 0
 
 
-@pytest.mark.req("calls:I2", "calls:I3")
+@pytest.mark.req("calls:B92", "calls:I2", "calls:I3")
 async def test_a_right_for_methods_is_missed_by_the_call(
     served: Served, access: Access, address: tuple[str, int]
 ) -> None:

@@ -211,7 +211,7 @@ async def test_levels(
             assert {one.level for one in sink.calls} == {used}
 
 
-@pytest.mark.req("calls:D1", "calls:D4", "calls:D5", "calls:D6", "calls:D13")
+@pytest.mark.req("calls:D1", "calls:D4", "calls:D5", "calls:D6", "calls:D13", "calls:D16")
 async def test_cancel_while_a_callback_runs(address: tuple[str, int]) -> None:
     async with client(address) as (session, host):
         sink = CollectingSink()

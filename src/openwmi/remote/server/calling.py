@@ -38,7 +38,7 @@ class Client:
         self.principal = incoming.identity
         self.level = incoming.level
         self._owner = owner
-        self._key = key
+        self.key = key
         self.sinks: set[RemoteSink] = set()
         self._first: asyncio.Task[Proxy] | None = None
         self._opened_by: objref.Standard | None = None
@@ -100,7 +100,7 @@ class Client:
         try:
             proxy = await self._way(reference)
         except BaseException:
-            self._owner.forget(self._key)
+            self._owner.forget(self)
             raise
         proxy.exporter.channel.on_closed(self._closed)
         return proxy
@@ -138,7 +138,7 @@ class Client:
 
     def _closed(self, reason: WbemError | None) -> None:
         """The connection is gone, and the client with it: what it waits for ends."""
-        self._owner.forget(self._key)
+        self._owner.forget(self)
         for sink in tuple(self.sinks):
             sink.lost()
 
@@ -153,7 +153,7 @@ class Client:
 
     async def close(self) -> None:
         """Give everything back and end the connection."""
-        self._owner.forget(self._key)
+        self._owner.forget(self)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -166,7 +166,7 @@ class Client:
             await self._first.result().exporter.close()
 
 
-_Key = tuple[str, str, int]
+_Key = tuple[str, str, int, int]
 
 
 class Clients:
@@ -190,15 +190,18 @@ class Clients:
         return [sink for client in self._clients.values() for sink in client.sinks]
 
     def of(self, incoming: Incoming, oxid: int) -> Client:
-        """The client that a sink is in: by who calls, from where, and by its exporter."""
-        key = (incoming.identity.identity.sid, incoming.association.peer.host, oxid)
+        """The client that a sink is in: by who calls, from where, by its exporter, and by the level of the call, which
+        no callback goes below."""
+        key = (incoming.identity.identity.sid, incoming.association.peer.host, oxid, incoming.level)
         found = self._clients.get(key)
-        if found is None or found.level > incoming.level:
+        if found is None:
             found = self._clients[key] = Client(self, key, incoming)
         return found
 
-    def forget(self, key: _Key) -> None:
-        self._clients.pop(key, None)
+    def forget(self, client: Client) -> None:
+        """It takes no further sinks; there may be another for the same key already."""
+        if self._clients.get(client.key) is client:
+            del self._clients[client.key]
 
     def count(self, user: str, more: int) -> None:
         self._total += more

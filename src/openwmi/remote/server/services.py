@@ -17,6 +17,7 @@ from openwmi.remote.inbound import Incoming, interface
 from openwmi.remote.server.enumerators import ENUMERATORS, EnumeratorObject, Position
 from openwmi.remote.server.eventsinks import EVENT_SINKS, EventSinkObject
 from openwmi.remote.server.results import RESULTS, CallResultObject
+from openwmi.remote.server.sinks import least_level
 from openwmi.wire.wmi import guids
 from openwmi.wire.wmi import services as w
 from openwmi.wire.wmi.contexts import read_context
@@ -54,8 +55,7 @@ class ServicesObject:
 
     def checked(self, incoming: Incoming) -> None:
         """Refuse a call below the level that the namespace asks for (A12)."""
-        least = getattr(self.services, "least_level", 0)
-        if incoming.level < least:
+        if incoming.level < least_level(self.services):
             raise error(
                 WBEM_E_ACCESS_DENIED,
                 f"namespace {self.services.namespace} requires packet privacy (RequiresEncryption)",

@@ -16,6 +16,8 @@ from openwmi.contract.operations import ExecNotificationQuery
 from openwmi.faces import views
 from openwmi.model.errors import WbemError, error
 from openwmi.model.status import (
+    E_ACCESSDENIED,
+    RPC_S_UNKNOWN_AUTHN_SERVICE,
     WBEM_E_ACCESS_DENIED,
     WBEM_E_CALL_CANCELLED,
     WBEM_E_INVALID_PARAMETER,
@@ -29,6 +31,7 @@ from openwmi.model.status import (
 from openwmi.remote.outbound.resolving import addresses_of, permitted
 from openwmi.remote.server.calling import Client, Clients
 from openwmi.wire.dcom import objref
+from openwmi.wire.rpc import AuthLevel
 from openwmi.wire.wmi.results import INDICATE, SET_STATUS, Indicate, SetStatus
 from openwmi.wire.wmi.types import reference_to
 
@@ -46,6 +49,8 @@ if TYPE_CHECKING:
     from openwmi.remote.server.server import Server
 
 _REACHED_WITHIN: Final = 3.0  # seconds
+# How a sink refuses a level that it is called at.
+_UNTRUSTED: Final = frozenset({E_ACCESSDENIED, RPC_S_UNKNOWN_AUTHN_SERVICE})
 _LAST_WORDS: Final = 1.0  # seconds for the sinks of a server that ends
 _LOG: Final = logging.getLogger("openwmi.remote")
 
@@ -67,13 +72,19 @@ class RemoteSink:
     """
 
     def __init__(
-        self, name: Name, principal: str, client: Client, reference: objref.Standard, limits: ServerLimits
+        self,
+        name: Name,
+        services: Services,
+        client: Client,
+        reference: objref.Standard,
+        limits: ServerLimits,
     ) -> None:
         self.identity = name
-        self.principal = principal
+        self.principal = services.caller.sid
         self.credit = limits.objects
         self.cancelled = False
         self.ending = False
+        self._services = services
         self._client = client
         self._reference = reference
         self._limits = limits
@@ -93,7 +104,17 @@ class RemoteSink:
         found = self._found()
         await asyncio.wait((found,), timeout=_REACHED_WITHIN)
         if found.done():
-            found.result()
+            try:
+                found.result()
+            except WbemError as refusal:
+                _LOG.warning("a sink cannot be called: %s", refusal, extra={"fields": self._fields()})
+                if refusal.code in _UNTRUSTED and least_level(self._services) >= AuthLevel.PRIVACY:
+                    raise error(
+                        WBEM_E_ACCESS_DENIED,
+                        f"{self._services.namespace} requires encryption, and the sink cannot be called privately",
+                        parameter="pResponseHandler",
+                    ) from refusal
+                raise
 
     def attach(self, call: Call) -> None:
         """The call was accepted."""
@@ -149,6 +170,7 @@ class RemoteSink:
         status = SetStatus(WBEM_STATUS_COMPLETE, code, outcome.text, details)
         if self._cut:
             # Else a client that is still there would wait for ever, and take an end of events for silence.
+            status = self._fit(status, self._client.level) or status
             answer = await self._client.again(self._reference, SET_STATUS, status)
             return int(answer.result)
         return await self._told(SET_STATUS, status)
@@ -170,6 +192,9 @@ class RemoteSink:
         try:
             async with asyncio.timeout(self._limits.patience):
                 proxy = await asyncio.shield(self._found())
+            inputs = self._fit(inputs, proxy.level)
+            if inputs is None:
+                return WBEM_E_ACCESS_DENIED
             answer = await proxy.call(method, inputs, deadline=self._limits.patience)
         except TimeoutError:
             self._dead = self._late = True
@@ -177,10 +202,29 @@ class RemoteSink:
         except WbemError as failure:
             self._dead = True
             self._late = failure.code == WBEM_E_TIMED_OUT
-            fields = {"peer": self._client.host, "user": self._client.user}
-            _LOG.info("a sink failed: %s", failure, extra={"fields": fields})
+            _LOG.info("a sink failed: %s", failure, extra={"fields": self._fields()})
             raise
         return int(answer.result)
+
+    def _fit(self, inputs: Any, level: int) -> Any:
+        """What may be told at a level: everything, but where the namespace has come to require encryption since the
+        call began nothing but that it is over, and why (E14). None for nothing."""
+        if level >= least_level(self._services):
+            return inputs
+        _LOG.warning("a sink that is not called privately is told nothing", extra={"fields": self._fields()})
+        if isinstance(inputs, SetStatus) and inputs.flags == WBEM_STATUS_COMPLETE:
+            return SetStatus(WBEM_STATUS_COMPLETE, WBEM_E_ACCESS_DENIED, None, None)
+        return None
+
+    def _fields(self) -> dict[str, str]:
+        """For the log."""
+        client = self._client
+        return {"peer": client.host, "user": client.user, "namespace": self._services.namespace}
+
+
+def least_level(services: Services) -> int:
+    """The level below which nothing of a namespace may travel now; it may come to require encryption at any time."""
+    return int(getattr(services, "least_level", 0))
 
 
 def _received(done: asyncio.Task[Proxy], refs: int) -> None:
@@ -310,7 +354,7 @@ class Callbacks:
             name = self._names[key] = Name()
         client = self.clients.of(incoming, found.std.oxid)
         standard = objref.Standard(found.iid, found.std, found.bindings)
-        return RemoteSink(name, services.caller.sid, client, standard, self._server.limits)
+        return RemoteSink(name, services, client, standard, self._server.limits)
 
     def _check_room(self, user: str) -> None:
         limits, clients = self._server.limits, self.clients

@@ -1,0 +1,291 @@
+"""What else holds of callbacks: levels that a namespace or a call asks for, size and form of an Indicate, patience."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from tests.remote.kit import Caller, Refusal
+from tests.remote.server.serving import NAMESPACE, PASSWORD, Served
+from tests.remote.server.session import INTERFACES, CollectingSink, Session, SinkHost, ipid_of, sink_host
+
+from openwmi import testing
+from openwmi.model import status
+from openwmi.remote.inbound import interface
+from openwmi.remote.server import ServerLimits
+from openwmi.wire.dcom import remunknown as r
+from openwmi.wire.errors import ACCESS_DENIED
+from openwmi.wire.wmi import enumerators as e
+from openwmi.wire.wmi import guids, login, services
+from openwmi.wire.wmi import results as w
+from openwmi.wire.wmi.types import object_in
+
+PATIENCE = 10.0
+NEW_STYLE = 0x400FF
+EVENTS = "SELECT * FROM __InstanceCreationEvent WHERE TargetInstance ISA 'Item'"
+
+
+@pytest.fixture(scope="module")
+def address(served: Served) -> tuple[str, int]:
+    return served.listen()
+
+
+@pytest.fixture
+def encrypted(served: Served) -> Iterator[Callable[[bool], None]]:
+    """Have the namespace require encryption, or not; it does not when the test is over."""
+    access, space = served.host.namespaces.access, served.host.namespaces.named(NAMESPACE)
+    yield lambda wanted: access.require_encryption(space, wanted)
+    access.require_encryption(space, False)
+
+
+@asynccontextmanager
+async def client(
+    address: tuple[str, int], levels: tuple[int, ...] = (5, 6), **options: Any
+) -> AsyncIterator[tuple[Session, SinkHost]]:
+    async with sink_host(levels=levels) as host:
+        session = await Session.open(address, **options)
+        try:
+            yield session, host
+        finally:
+            await session.close()
+
+
+async def within(event: asyncio.Event) -> None:
+    await asyncio.wait_for(event.wait(), PATIENCE)
+
+
+# Levels
+
+
+@pytest.mark.req("calls:E14")
+async def test_where_encryption_is_required_no_sink_is_called_without_it(
+    address: tuple[str, int], encrypted: Callable[[bool], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    encrypted(True)
+    async with client(address, levels=(5,)) as (session, host):
+        sink = CollectingSink()
+        refused = await session.query_async("SELECT N FROM Row", host.export(sink))
+        assert refused == status.WBEM_E_ACCESS_DENIED
+        assert (sink.batches, sink.statuses) == ([], [])
+    assert "a sink cannot be called" in caplog.text
+    async with client(address, levels=(5, 6)) as (session, host):
+        assert await session.query_async("SELECT N FROM Row", host.export(sink)) == 0
+        await within(sink.done)
+        assert len(sink.objects) == 250
+        assert {one.level for one in sink.calls} == {6}
+
+
+@pytest.mark.req("calls:E14")
+async def test_a_namespace_that_comes_to_require_encryption_tells_open_sinks_that_they_are_denied(
+    served: Served,
+    address: tuple[str, int],
+    encrypted: Callable[[bool], None],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A subscription that began at integrity: not one object more, and an end that says nothing else."""
+    async with client(address, levels=(5,), level=5) as (session, host):
+        sink, slow = CollectingSink(), CollectingSink()
+        answer = await session.call(
+            services.METHODS[23], language="WQL", query=EVENTS, sink=host.export(sink)
+        )
+        assert answer.result == 0
+        slow.gate.clear()
+        assert await session.query_async("SELECT N FROM Row", host.export(slow)) == 0
+        await within(slow.began)
+        encrypted(True)
+        slow.gate.set()
+        await within(slow.gone)
+        assert len(slow.batches) == 1
+        here = await asyncio.to_thread(served.run, served.services)
+        await asyncio.to_thread(served.run, put_item, here)
+        await within(sink.gone)
+        assert sink.batches == []
+        for one in (sink, slow):
+            assert [(end.status, end.text, end.error) for end in one.statuses] == [
+                (status.WBEM_E_ACCESS_DENIED, None, None)
+            ]
+    (record, *_) = [one for one in caplog.records if "told nothing" in one.message]
+    assert record.levelno == logging.WARNING
+    assert record.fields == {"peer": "127.0.0.1", "user": "ada", "namespace": NAMESPACE}  # type: ignore[attr-defined]
+
+
+async def put_item(here: Any) -> None:
+    from openwmi.contract.operations import DeleteInstance, GetObject, PutInstance
+    from openwmi.faces.views import perform
+
+    class_: Any = (await perform(here, GetObject("Item"))).object
+    await perform(here, PutInstance(class_.spawn({"Id": 4712})))
+    await perform(here, DeleteInstance("Item.Id=4712"))
+
+
+@pytest.mark.req("calls:E11")
+async def test_a_call_at_privacy_does_not_use_the_way_that_one_at_integrity_has_found(
+    address: tuple[str, int],
+) -> None:
+    async with client(address, levels=(5,), level=5) as (session, host):
+        low, high = CollectingSink(), CollectingSink()
+        low.gate.clear()
+        assert await session.query_async("SELECT N FROM Row", host.export(low)) == 0
+        await within(low.began)
+        private = await Session.open(address, level=6)
+        refused = await private.query_async("SELECT N FROM Row", host.export(high))
+        assert status.failed(refused)
+        assert high.calls == []
+        await private.close()
+        low.gate.set()
+        await within(low.gone)
+        assert {one.level for one in low.calls} == {5}
+
+
+@pytest.mark.req("calls:A11")
+@pytest.mark.parametrize("level", [1, 2, 4])
+async def test_below_integrity_nobody_gets_anywhere(address: tuple[str, int], level: int) -> None:
+    """Neither to activate, which hardened servers refuse, nor to call what was activated privately."""
+    async with client(address) as (session, _):
+        low = await Caller.connect(
+            address, INTERFACES, user="ada" if level > 1 else None, password=PASSWORD, level=level
+        )
+        try:
+            with pytest.raises((AssertionError, AttributeError, Refusal)):
+                await Session(low).log_in(NAMESPACE)
+            inputs = Session.inputs(services.METHODS[6], path="Row.N=1", found=b"")
+            assert await low.call(services.METHODS[6], inputs, session.services, 3) == ACCESS_DENIED
+            assert (
+                await low.call(login.NTLM_LOGIN, login.NtlmLogin("root"), session.services, 3)
+                == ACCESS_DENIED
+            )
+        finally:
+            await low.close()
+
+
+# Indicate
+
+
+@pytest.mark.req("calls:C4")
+async def test_a_sink_that_would_take_the_compact_form_gets_the_plain_one(address: tuple[str, int]) -> None:
+    """WBEM_S_NEW_STYLE is a success like any other: how the compact form is framed is not published (wire.md 6.1)."""
+    async with client(address) as (session, host):
+        sink = CollectingSink()
+        sink.answer = NEW_STYLE
+        assert await session.query_async("SELECT N FROM Row", host.export(sink)) == 0
+        await within(sink.gone)
+        assert len(sink.batches) > 1
+        assert [one.N for one in sink.objects] == list(range(250))
+        assert [one.status for one in sink.statuses] == [0]
+
+
+class Measuring(CollectingSink):
+    """Notes how many bytes the objects of each Indicate take."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sizes: list[int] = []
+
+    async def indicate(self, incoming: Any, asked: w.Indicate) -> Any:
+        self.sizes.append(sum(map(len, asked.objects)))
+        self.batches.append([object_in(one) for one in asked.objects])
+        return await self._callback(incoming)
+
+    interfaces: ClassVar[Any] = {
+        guids.IWbemObjectSink.uuid: interface(
+            (w.INDICATE, indicate), (w.SET_STATUS, CollectingSink.set_status)
+        )
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.req("calls:H14", "calls:C2")
+async def test_no_indicate_is_larger_than_windows_own(served: Served, address: tuple[str, int]) -> None:
+    """FinalizerBatchSize, 262144 bytes, holds for the sum of its objects; one object alone may be larger."""
+    sizes = [100] * 40 + [50_000] * 10 + [300_000] + [100] * 40
+    testing.provide(
+        NAMESPACE,
+        "class Wide { [key] uint32 N; string S; };",
+        instances=lambda: iter([{"N": n, "S": "x" * size} for n, size in enumerate(sizes)]),
+    )
+    async with client(address) as (session, host):
+        sink = Measuring()
+        assert await session.query_async("SELECT N, S FROM Wide", host.export(sink)) == 0
+        await within(sink.gone)
+        assert [len(one.S) for one in sink.objects] == sizes
+        assert sum(size > 262_144 for size in sink.sizes) == 1
+        alone = sink.sizes.index(max(sink.sizes))
+        assert len(sink.batches[alone]) == 1
+        assert len(sink.batches) < len(sizes) / 2, "and small ones travel together"
+
+
+# Patience
+
+
+@pytest.mark.slow
+@pytest.mark.req("calls:H4", "calls:C7", "calls:C8")
+async def test_a_sink_that_does_not_come_back_is_given_up(tmp_path: Path) -> None:
+    """In 30 s by default; the time counts for each callback by itself, so that a slow sink is simply slow."""
+    assert ServerLimits().patience == 30.0
+    served = Served(tmp_path, limits=ServerLimits(patience=0.4))
+    try:
+        async with client(served.listen()) as (session, host):
+            hung, slow = CollectingSink(), Delayed(0.15)
+            hung.gate.clear()
+            assert await session.query_async("SELECT N FROM Row", host.export(slow)) == 0
+            await within(slow.gone)
+            assert len(slow.batches) >= 3, "longer in all than one callback may take"
+            assert len(slow.objects) == 250
+            assert [one.status for one in slow.statuses] == [0]
+            assert await session.query_async("SELECT N FROM Row", host.export(hung)) == 0
+            await within(hung.gone)
+            assert (len(hung.batches), hung.statuses) == (1, [])
+            async with asyncio.timeout(PATIENCE):
+                while served.host.service.running or len(served.server.callbacks.clients):
+                    await asyncio.sleep(0.01)
+            assert await session.cancel(host.export(hung)) == status.WBEM_E_NOT_FOUND
+            hung.gate.set()
+    finally:
+        await asyncio.to_thread(served.close)
+
+
+class Delayed(CollectingSink):
+    """Takes its time over each callback."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self._seconds = seconds
+
+    async def _callback(self, incoming: Any) -> Any:
+        answer = await super()._callback(incoming)
+        await asyncio.sleep(self._seconds)
+        return answer
+
+
+# What others gave
+
+
+@pytest.mark.req("calls:F1")
+async def test_an_enumerator_is_of_use_to_nobody_but_who_opened_it(address: tuple[str, int]) -> None:
+    """Every method of it, and the smart enumerator that it gives."""
+    async with client(address) as (ada, host), client(address, user="bob") as (bob, _):
+        opened = await ada.call(services.METHODS[20], language="WQL", query="SELECT N FROM Row", flags=0)
+        ipid = ipid_of(opened.enumerator)
+        sink = CollectingSink()
+        for method, inputs in (
+            (e.NEXT, e.Next(-1, 1)),
+            (e.SKIP, e.Next(-1, 1)),
+            (e.RESET, e.Nothing()),
+            (e.CLONE, e.Nothing()),
+            (e.NEXT_ASYNC, e.NextAsync(1, host.export(sink))),
+        ):
+            answer = await bob.caller.call(method, inputs, ipid)
+            assert answer.result == status.WBEM_E_ACCESS_DENIED, method.name
+        asked = r.QueryInterface(ipid, 1, [guids.IWbemFetchSmartEnum.uuid])
+        answer = await bob.caller.call(r.REM_QUERY_INTERFACE, asked, bob.unknown)
+        assert (
+            isinstance(answer, int) or status.failed(answer.result) or status.failed(answer.results[0].result)
+        )
+        assert (sink.batches, sink.statuses) == ([], [])
+        found = await ada.caller.call(e.NEXT, e.Next(-1, 1), ipid)
+        assert [object_in(one).N for one in found.objects] == [0]
