@@ -116,7 +116,7 @@ def test_forms_of_the_authority() -> None:
 
 @pytest.mark.req("calls:A26")
 def test_locales() -> None:
-    for good in (None, "MS_409", "ms_409", "MS_4", "MS_FFFFFFFF"):
+    for good in (None, "MS_409", "ms_409", "MS_4", "MS_FFFFFFFF", "MS_407,ms_409"):
         check_locale(good)
     for bad in ("", "MS_", "409", "MS_xyz", "en-US", "MS_409,", "MS_123456789", 7):
         with pytest.raises(WbemError) as failure:

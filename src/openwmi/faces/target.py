@@ -26,7 +26,7 @@ DEFAULT_NAMESPACE: Final = "root\\cimv2"
 
 _MAX_HOST: Final = 255
 _AUTHORITY: Final = re.compile(r"(kerberos|ntlmdomain):(.+)\Z", re.IGNORECASE | re.DOTALL)
-_LOCALE: Final = re.compile(r"MS_[0-9A-F]{1,8}\Z", re.IGNORECASE)
+_LOCALE: Final = re.compile(r"MS_[0-9A-F]{1,8}(,MS_[0-9A-F]{1,8}){,31}\Z", re.IGNORECASE)
 
 
 class Local(NamedTuple):
@@ -149,7 +149,8 @@ def check_authority(user: str | None, authority: str | None) -> None:
 
 
 def check_locale(locale: str | None) -> None:
-    """A locale is None or MS_ and a hexadecimal LCID (A26); one that nobody knows is no error."""
+    """A locale is None or MS_ and a hexadecimal LCID (A26), or several of them, the dearest first (B41); one that
+    nobody knows is no error."""
     if locale is not None and not (isinstance(locale, str) and _LOCALE.match(locale)):
         raise _invalid(f"a locale is MS_ and a hexadecimal number, not {locale!r}", "strLocale")
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -156,16 +158,25 @@ def test_a_callback_from_another_machine_comes_at_privacy_and_as_who_was_authent
     assert sum(sink.indicated) == 250
     assert sink.finals == [0]
     for hr, service, _, _, level, _, name, _ in sink.blankets:
-        assert (hr, service, level, name) == (0, com.RPC_C_AUTHN_WINNT, com.RPC_C_AUTHN_LEVEL_PKT_PRIVACY, "ada")
+        assert (hr, service, level, name) == (
+            0,
+            com.RPC_C_AUTHN_WINNT,
+            com.RPC_C_AUTHN_LEVEL_PKT_PRIVACY,
+            "ada",
+        )
 
 
 @pytest.mark.slow
 @pytest.mark.req("calls:E16", "calls:C5")
 @pytest.mark.parametrize("where", ["here", "there"])
 def test_a_sink_that_refuses_its_caller_ends_its_call(far: com.IWbemServices, where: str) -> None:
-    services, query = (far, "SELECT N FROM Row") if where == "there" else (
-        connected(),
-        "SELECT * FROM meta_class",
+    services, query = (
+        (far, "SELECT N FROM Row")
+        if where == "there"
+        else (
+            connected(),
+            "SELECT * FROM meta_class",
+        )
     )
     sink = Hardened("somebody else")
     assert services.ExecQueryAsync("WQL", query, 0, None, sink) == 0
@@ -197,5 +208,26 @@ def test_forms_of_a_user_and_an_authority_at_another_machine(served: Served, tar
     served.accounts.remove("empty")
     for user, password in (("ada", None), (None, None)):
         hr, services = log_on(target, user, password)
-        assert hr not in (0, com.E_ACCESSDENIED), "no password: the credentials of the process, and there are none"
+        assert hr not in (0, com.E_ACCESSDENIED), (
+            "no password: the credentials of the process, and there are none"
+        )
         assert services is None
+
+
+@pytest.mark.slow
+@pytest.mark.req("calls:A27", "calls:H4")
+def test_a_log_on_takes_no_longer_than_its_flag_allows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two minutes with USE_MAX_WAIT, whatever the steps of it would take together; here they are a moment."""
+    from openwmi.faces.com import locator
+
+    assert locator._MAX_WAIT == 120.0
+    monkeypatch.setattr(locator, "_MAX_WAIT", 0.2)
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        target = rf"\\127.0.0.1[{silent.getsockname()[1]}]\root"
+        before = time.monotonic()
+        hr, services = log_on(target, flags=com.WBEM_FLAG_CONNECT_USE_MAX_WAIT)
+        assert (hr, services) == (0x800706BA, None)
+        assert time.monotonic() - before < 5
+        assert com.GetErrorInfo(0)[0] == 0

@@ -22,7 +22,7 @@ from openwmi.contract.operations import (
 from openwmi.model.classes import derive
 from openwmi.model.errors import WbemError, error
 from openwmi.model.instances import Instance
-from openwmi.model.status import WBEM_E_NOT_FOUND, WBEM_S_FALSE, WBEM_S_TIMEDOUT
+from openwmi.model.status import E_NOTIMPL, WBEM_E_NOT_FOUND, WBEM_S_FALSE, WBEM_S_TIMEDOUT
 from openwmi.mof import class_declarations
 from openwmi.remote.client import Credentials, Settings, connect
 from openwmi.remote.client.services import RemoteServices
@@ -69,6 +69,9 @@ class Host:
         self.calls: list[str] = []
         self.smart = True
         self.finds_back = True
+        self.login: type[Login] = Login
+        self.knows_locales = True
+        self.locales: list[str | None] = []
         self.one_port = one_port
         self.refuse: dict[str, int] = {}
         self.end_status = WBEM_S_FALSE
@@ -124,6 +127,7 @@ class Host:
             HOST,
             changes.pop("namespace", "root\\cimv2"),
             Credentials(USER, password, level=level),
+            locale=changes.pop("locale", None),
             settings=self.settings(**changes),
         )
 
@@ -132,7 +136,7 @@ class Host:
     def create_instance(self, incoming: Incoming, inputs: Any) -> activation.ActivationAnswer:
         self.calls.append("RemoteCreateInstance")
         asked = activation.find(activation.properties_in(inputs.properties), InstantiationInfo)
-        login = Login(self)
+        login = self.login(self)
         iids = tuple(asked.iids or ())
         found = [
             self.exporter.answer(login, iid, incoming) if iid in login.interfaces else None for iid in iids
@@ -216,13 +220,18 @@ class Login(Part):
         self.host.check("SetClientInfo")
         return lg.Result()
 
+    def establish(self, incoming: Incoming, inputs: lg.EstablishPosition) -> lg.EstablishPositionAnswer:
+        self.host.check("EstablishPosition")
+        return lg.EstablishPositionAnswer(*((1, 0) if self.host.knows_locales else (0, E_NOTIMPL)))
+
     def log_on(self, incoming: Incoming, inputs: lg.NtlmLogin) -> lg.LoginAnswer:
         self.host.check("NTLMLogin")
+        self.host.locales.append(inputs.locale)
         services = self.host.exporter.answer(Services(self.host), g.IWbemServices.uuid, incoming)
         return lg.LoginAnswer(services)
 
     interfaces: ClassVar[Any] = {
-        g.IWbemLevel1Login.uuid: interface((lg.NTLM_LOGIN, log_on)),
+        g.IWbemLevel1Login.uuid: interface((lg.ESTABLISH_POSITION, establish), (lg.NTLM_LOGIN, log_on)),
         g.IWbemLoginClientID.uuid: interface((lg.SET_CLIENT_INFO, client)),
     }
 

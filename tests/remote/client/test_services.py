@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from tests.conformance.support import Recorder
-from tests.remote.client.host import EXPORTER, METHOD, RESOLVER, THING, Host, class_named
+from tests.remote.client.host import EXPORTER, METHOD, RESOLVER, THING, Host, Login, class_named
 from tests.remote.clock import JumpingLoop, jumping
 
 from openwmi.contract import operations as ops
@@ -16,6 +16,7 @@ from openwmi.contract.outcome import Outcome
 from openwmi.model import status as codes
 from openwmi.model.errors import AccessDenied, InvalidNamespace, NotFound, WbemError
 from openwmi.remote.client.services import RemoteServices
+from openwmi.wire.wmi import guids as g
 
 QUERY = ops.ExecQuery("SELECT * FROM Thing")
 
@@ -55,6 +56,7 @@ async def closed(host: Host, services: RemoteServices) -> None:
     assert not services.machine.calls.running
 
 
+@pytest.mark.req("calls:A32")
 def test_a_query_from_log_on_to_release() -> None:
     async def work() -> None:
         host = Host(things(250))
@@ -72,6 +74,57 @@ def test_a_query_from_log_on_to_release() -> None:
             "GetSmartEnum",
             *["SmartNext"] * 3,
         ]
+        await closed(host, services)
+
+    run(work)
+
+
+@pytest.mark.req("calls:A32")
+def test_a_server_that_does_not_want_to_know_who_calls_is_logged_on_to_all_the_same() -> None:
+    async def work() -> None:
+        host = Host(things(1))
+        host.refuse["SetClientInfo"] = codes.WBEM_E_FAILED
+        services = await host.connect()
+        assert len((await heard(services, QUERY)).objects) == 1
+        await closed(host, services)
+        without = {iid: table for iid, table in Login.interfaces.items() if iid != g.IWbemLoginClientID.uuid}
+        host = Host(things(1))
+        host.login = type("Older", (Login,), {"interfaces": without})
+        services = await host.connect()
+        assert host.calls[:2] == ["RemoteCreateInstance", "NTLMLogin"]
+        assert len((await heard(services, QUERY)).objects) == 1
+        await closed(host, services)
+
+    run(work)
+
+
+@pytest.mark.req("calls:A33", "calls:A26")
+@pytest.mark.parametrize(
+    ("locales", "knows", "told"),
+    [
+        (None, None, None),
+        ("MS_409", None, "MS_409"),
+        ("MS_407,MS_409", True, "MS_407,MS_409"),
+        ("de-DE", True, "de-DE"),
+        ("de-DE,ms_409,MS_407", False, "ms_409"),
+        ("de-DE,en-US", False, None),
+    ],
+)
+def test_locales_that_not_every_server_can_read_are_said_after_asking_it(
+    locales: str | None, knows: bool | None, told: str | None
+) -> None:
+    """knows: what the server says to EstablishPosition; None where it must not be asked."""
+
+    async def work() -> None:
+        host = Host(things(1))
+        host.knows_locales = bool(knows)
+        services = await host.connect(locale=locales)
+        asked = ["EstablishPosition"] if knows is not None else []
+        assert [call for call in host.calls if call in ("EstablishPosition", "NTLMLogin")] == [
+            *asked,
+            "NTLMLogin",
+        ]
+        assert host.locales == [told]
         await closed(host, services)
 
     run(work)

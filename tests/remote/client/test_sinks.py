@@ -83,6 +83,7 @@ def test_objects_are_pushed_into_the_sink() -> None:
     run(work)
 
 
+@pytest.mark.req("calls:E18")
 def test_nothing_listens_for_a_query_that_is_pulled() -> None:
     """calls.md E18."""
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import socket
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from openwmi.calls.table import Calls
 from openwmi.model.errors import WbemError, error
-from openwmi.model.status import RPC_S_SERVER_UNAVAILABLE, failed
+from openwmi.model.status import E_NOTIMPL, RPC_S_SERVER_UNAVAILABLE, failed
 from openwmi.remote.client.activation import Activated, activate
 from openwmi.remote.client.choosing import UNREACHED, Choice, choose
 from openwmi.remote.client.failures import placed
@@ -30,7 +31,14 @@ from openwmi.wire.ntlm import Initiator
 from openwmi.wire.spnego import SpnegoInitiator
 from openwmi.wire.wmi import guids
 from openwmi.wire.wmi.contexts import write_context
-from openwmi.wire.wmi.login import NTLM_LOGIN, SET_CLIENT_INFO, NtlmLogin, SetClientInfo
+from openwmi.wire.wmi.login import (
+    ESTABLISH_POSITION,
+    NTLM_LOGIN,
+    SET_CLIENT_INFO,
+    EstablishPosition,
+    NtlmLogin,
+    SetClientInfo,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -51,6 +59,8 @@ _INTERFACES: Final = (
     guids.IWbemWCOSmartEnum,
     guids.IWbemLoginClientID,
 )
+
+_ONE_LOCALE: Final = re.compile("MS_[0-9A-F]{1,8}", re.IGNORECASE)
 
 _CALLS: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, WeakValueDictionary[str, Calls]]] = (
     WeakKeyDictionary()
@@ -173,11 +183,24 @@ class Machine:
         assert self._login is not None
         with placed(self.host, "log-on"):
             self._introduce()
+            locale = await self._understood(locale)
             path = "//./" + namespace.replace("\\", "/")
             answer = await self._login.call(NTLM_LOGIN, NtlmLogin(path, locale, 0, write_context(context)))
             if failed(answer.result):
                 raise error(answer.result, f"{self.host} refuses {namespace}", namespace=namespace)
             return self.exporter.adopt(answer.services, guids.IWbemServices)
+
+    async def _understood(self, locales: str | None) -> str | None:
+        """Preferred locales as the server takes them: several, and other forms than MS_409, are for those that know
+        how to pass over what they do not know; of the others one alone, the first that they can read (A33)."""
+        if locales is None or _ONE_LOCALE.fullmatch(locales):
+            return locales
+        assert self._login is not None
+        answer = await self._login.call(ESTABLISH_POSITION, EstablishPosition())
+        if answer.result != E_NOTIMPL:
+            return locales
+        found = (one.strip() for one in locales.split(","))
+        return next((one for one in found if _ONE_LOCALE.fullmatch(one)), None)
 
     def _introduce(self) -> None:
         """Say who calls, for the server's records, once; whether it listens does not matter (calls.md A32)."""
