@@ -115,7 +115,7 @@ def test_one_that_guards_nothing_runs_where_it_is(vault: Running) -> None:
 
 @as_root
 @pytest.mark.slow
-@pytest.mark.req("calls:A18", "G-66")
+@pytest.mark.req("calls:A18", "A-323", "G-66")
 def test_a_mapped_account_reads_and_does_as_its_own_user(vault: Running, reachable: Path) -> None:
     nobody = pwd.getpwnam("nobody")
     alice = log_on(vault, "nobody")

@@ -52,13 +52,35 @@ def secure(running: Running, path: str, text: str) -> None:
     running.host.namespaces.access.store(space, sddl.parse(text))
 
 
-@pytest.mark.req("calls:A13", "calls:I8", "calls:I7")
+@pytest.mark.req("calls:A13", "calls:I8", "calls:I7", "A-322")
 def test_an_account_has_what_the_default_gives_and_an_administrator_everything(running: Running) -> None:
     assert log_on(running, ALICE).caller.granted == 0x33
     assert log_on(running, ADMIN).caller.granted == f.ALL_NAMESPACE_RIGHTS
     caller = log_on(running, ALICE, locale="MS_407").caller
     assert (caller.sid, caller.name, caller.address, caller.remote) == (ALICE.sid, "alice", "192.0.2.7", True)
     assert (caller.auth_level, caller.locale, caller.runs_as) == (6, "MS_407", None)
+
+
+@pytest.mark.req("A-320")
+def test_the_bits_of_the_rights_are_those_of_windows(running: Running, fresh: str) -> None:
+    """As bytes and texts made elsewhere have them."""
+    named = {
+        "enable": 0x1,
+        "execute-methods": 0x2,
+        "full-write": 0x4,
+        "partial-write": 0x8,
+        "provider-write": 0x10,
+        "remote-enable": 0x20,
+        "subscribe": 0x40,
+        "publish": 0x80,
+        "read-security": 0x20000,
+        "edit-security": 0x40000,
+    }
+    assert {name: bit for bit, name in f.RIGHT_NAMES.items()} == named
+    secure(running, fresh, f"O:BAG:BAD:(D;;0x6003F;;;WD)(A;;0x6003F;;;{BOB.sid})")
+    for letters, mask in (("CCWP", 0x21), ("CCDCLCSWRPWP", 0x3F), ("CCWPRC", 0x20021), ("CCWPWD", 0x40021)):
+        secure(running, fresh, f"O:BAG:BAD:(A;;{letters};;;{BOB.sid})(D;;0x6003F;;;WD)")
+        assert log_on(running, BOB, fresh).caller.granted == mask
 
 
 @pytest.mark.req("calls:A36", "calls:I7")

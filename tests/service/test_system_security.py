@@ -84,7 +84,7 @@ def set_to(running: Running, services: Connection, text: str) -> Any:
 # GetSD and SetSD
 
 
-@pytest.mark.req("calls:I14", "calls:I9", "calls:I8", "B-06")
+@pytest.mark.req("calls:I14", "calls:I9", "calls:I8", "A-322", "B-06")
 @pytest.mark.parametrize("path", ["__SystemSecurity=@", "__SystemSecurity", "__SYSTEMSECURITY=@"])
 @pytest.mark.parametrize("method", ["GetSD", "getsd"])
 def test_the_descriptor_is_read_through_class_and_singleton(running: Running, path: str, method: str) -> None:
@@ -102,7 +102,7 @@ def test_the_descriptor_is_read_through_class_and_singleton(running: Running, pa
     }
 
 
-@pytest.mark.req("calls:I11", "calls:I10")
+@pytest.mark.req("calls:I11", "calls:I10", "A-322")
 def test_what_is_inherited_is_reported_as_inherited(running: Running) -> None:
     out = called(running, running.connect("root\\cimv2"), "GetSD")
     dacl = SecurityDescriptor.decode(bytes(out.SD)).dacl

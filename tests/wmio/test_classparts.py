@@ -55,6 +55,33 @@ def test_an_overridden_property_is_local_though_its_type_says_inherited(shared_d
     ]
 
 
+@pytest.mark.req("A-003")
+def test_the_bit_that_says_inherited_stays_in_the_bytes(shared_data: Path) -> None:
+    """Windows wrote it; nobody who asks for the type of a property sees it, nor for that of a parameter."""
+    from openwmi import com
+    from openwmi.faces.com.objects import class_object
+    from openwmi.wmio import decode_class
+    from openwmi.wmio.classparts import INHERITED
+
+    data = dump(shared_data, "wmio_win32_process")
+    class_, _ = decode_class(data)
+    inherited = [one.name for one in class_.properties.values() if not one.local]
+    assert len(inherited) > 10
+    coded = (int(CimType.STRING) | INHERITED).to_bytes(4, "little")
+    assert data.count(coded) > 5, "it is there"
+    shown = class_object(class_)
+    for name in class_.properties:
+        hr, _, kind, _ = shown.Get(name, 0)
+        assert (hr, kind & INHERITED) == (0, 0)
+    assert shown.Get(inherited[0], 0)[3] == com.WBEM_FLAVOR_ORIGIN_PROPAGATED
+    sides = [
+        side for one in class_.methods.values() for side in (one.inputs, one.outputs) if side is not None
+    ]
+    types = [one.type for side in sides for one in side.properties.values()]
+    assert types
+    assert not any(kind & INHERITED for kind in types)
+
+
 def test_the_absent_parent_has_no_name_and_no_property() -> None:
     from openwmi.model.classes import Class
 

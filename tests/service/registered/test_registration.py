@@ -210,10 +210,11 @@ def test_one_object_for_each_user_and_locale(registered: Registered, log: list[A
     assert sum(entry[0] == "initialize" for entry in log) == 2
 
 
-@pytest.mark.req("F-04", "A-323")
+@pytest.mark.req("F-04", "A-320", "A-323")
 def test_a_security_descriptor_says_which_remote_callers_are_served(registered: Registered) -> None:
     name = registered.register(
-        more='SecurityDescriptor = "O:BAG:BAD:(D;;CC;;;S-1-5-21-7)(A;;CC;;;BA)(A;;GA;;;SY)";'
+        more='SecurityDescriptor = "O:BAG:BAD:(D;;CC;;;S-1-5-21-7)(A;;CC;;;BA)(A;;GA;;;SY)'
+        '(A;;GR;;;S-1-5-21-8)(A;;GW;;;S-1-5-21-9)";'
     )
     assert query_status(registered, name) == 0  # the owner
     query = ops.ExecQuery(f"SELECT * FROM {name}")
@@ -221,6 +222,8 @@ def test_a_security_descriptor_says_which_remote_callers_are_served(registered: 
         ((), s.WBEM_E_ACCESS_DENIED),
         (("S-1-5-32-544",), 0),
         (("S-1-5-18",), 0),
+        (("S-1-5-21-8",), 0),  # generic read means the same as ENABLE
+        (("S-1-5-21-9",), s.WBEM_E_ACCESS_DENIED),
         (("S-1-5-32-544", "S-1-5-21-7"), s.WBEM_E_ACCESS_DENIED),
     ):
         who = Caller("S-1-5-21-1-2-3-1001", "alice", groups, remote=True)

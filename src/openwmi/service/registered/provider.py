@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from openwmi.contract.flags import WBEM_ENABLE
 from openwmi.contract.provider import Initialization
 from openwmi.model import sddl
-from openwmi.model.descriptors import GENERIC_ALL, allowed
+from openwmi.model.descriptors import GENERIC_ALL, GENERIC_READ, allowed
 from openwmi.model.errors import WbemError, error
 from openwmi.model.status import WBEM_E_ACCESS_DENIED, WBEM_E_PROVIDER_NOT_CAPABLE, WBEM_E_PROVIDER_NOT_FOUND
 from openwmi.service.access import sids_of
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     Make = Callable[[Initialization], Any]
     Key = tuple[str | None, str | None]
 
-# What a SecurityDescriptor of a provider gives: use, or everything.
-_ANY_USE: Final = WBEM_ENABLE | GENERIC_ALL
+# What a SecurityDescriptor of a provider gives: use, by its own name or the generic one, or everything.
+_ANY_USE: Final = WBEM_ENABLE | GENERIC_READ | GENERIC_ALL
 # The methods that play the roles of a registration.
 _METHODS: Final = {"query": "instances", "search": "instances"}
 # The role that a registration must declare for one that has no flag of its own.
