@@ -136,6 +136,17 @@ def test_pipes_say_their_names(shared_data: Path) -> None:
     assert {record["interface"] for record in records if record.get("pdu") == "request"} == {"SAMR, accounts"}
 
 
+def test_parameters_in_another_encoding_stay_bytes(shared_data: Path) -> None:
+    """Windows' own services speak NDR64 to each other; read as NDR20 their parameters would be nonsense."""
+    path = shared_data / "pcap" / "dcerpc-keyed" / "dcerpc_privacy_ntlm.pcapng"
+    calls = [one for one in decode(path.read_bytes()) if "encoding" in one]
+    assert [(one["pdu"], one["method"], one["encoding"]) for one in calls] == [
+        ("request", "ept_map", "NDR64"),
+        ("response", "ept_map", "NDR64"),
+    ]
+    assert all("stub" in one for one in calls)
+
+
 @pytest.mark.req("A-200")
 def test_real_objects_are_printed_from_their_hex(shared_data: Path) -> None:
     found = {}

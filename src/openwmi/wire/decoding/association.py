@@ -10,7 +10,7 @@ from openwmi.wire.decoding.interfaces import INTERFACES, uuid_text
 from openwmi.wire.decoding.keys import NO_KEYS, Handshake, Keys
 from openwmi.wire.decoding.values import fault_text
 from openwmi.wire.errors import RemoteProtocolError
-from openwmi.wire.rpc.binding import Bind, BindAck, BindNak
+from openwmi.wire.rpc.binding import Answer, Bind, BindAck, BindNak
 from openwmi.wire.rpc.calls import Fault, Request, Response
 from openwmi.wire.rpc.constants import (
     CONCURRENT,
@@ -74,8 +74,9 @@ class Association:
     def __init__(self, objects: Objects | None = None, keys: Keys = NO_KEYS) -> None:
         self._objects = objects if objects is not None else Objects()
         self._keys = keys
-        self._asked: dict[int, tuple[SyntaxId, ...]] = {}
+        self._asked: dict[int, tuple[tuple[int, SyntaxId], ...]] = {}
         self._presentations: dict[int, SyntaxId] = {}
+        self._encodings: dict[int, str] = {}  # of presentation contexts that do not use NDR20
         self._handshakes: dict[int, Handshake] = {}
         self._calls: dict[int, Call] = {}
 
@@ -162,7 +163,7 @@ class Association:
         ]
         if len(self._asked) >= _MOST_CALLS:
             self._asked.clear()
-        self._asked[frame.call_id] = tuple([one.abstract for one in pdu.elements])
+        self._asked[frame.call_id] = tuple([(one.context_id, one.abstract) for one in pdu.elements])
         for one in pdu.elements:
             # Already now: of a capture that lost the answer, the calls can still be read.
             if not one.transfers or one.transfers[0].features is None:
@@ -174,14 +175,21 @@ class Association:
             record["address"] = pdu.address
         asked = self._asked.pop(frame.call_id, ())
         record["contexts"] = [
-            {
-                **({"interface": _syntax(asked[number])} if number < len(asked) else {}),
-                "result": _name_of(ContextResult, answer.result),
-                **({"reason": answer.reason} if answer.reason else {}),
-                **({} if answer.result else {"transfer": _transfer(answer.transfer)}),
-            }
+            self._answer(answer, asked[number] if number < len(asked) else None)
             for number, answer in enumerate(pdu.answers)
         ]
+
+    def _answer(self, answer: Answer, asked: tuple[int, SyntaxId] | None) -> Record:
+        """What became of one element; which encoding its calls use is settled here."""
+        record: Record = {} if asked is None else {"interface": _syntax(asked[1])}
+        record["result"] = _name_of(ContextResult, answer.result)
+        if answer.reason:
+            record["reason"] = answer.reason
+        if answer.result == ContextResult.ACCEPTANCE:
+            record["transfer"] = _transfer(answer.transfer)
+            if asked is not None and answer.transfer != NDR20:
+                self._encodings[asked[0]] = record["transfer"]
+        return record
 
     # Calls
 
@@ -189,7 +197,8 @@ class Association:
         call = self._calls.get(frame.call_id)
         if call is None or frame.flags & FIRST:
             interface = self._objects.interface_of(pdu.object, self._presentations.get(pdu.context_id))
-            call = Call(self._objects, interface, pdu.opnum, pdu.object)
+            encoding = self._encodings.get(pdu.context_id)
+            call = Call(self._objects, interface, pdu.opnum, pdu.object, encoding=encoding)
             self._calls.pop(frame.call_id, None)
             if len(self._calls) >= _MOST_CALLS:
                 del self._calls[next(iter(self._calls))]

@@ -89,16 +89,24 @@ class _Stub:
 
 
 class Call:
-    """A call from its request on. opnum: None when the request was not seen."""
+    """A call from its request on. opnum: None when the request was not seen; encoding: where it is not NDR20, which is
+    the only one whose parameters are read."""
 
     def __init__(
-        self, objects: Objects, interface: UUID | None, opnum: int | None, ipid: UUID | None
+        self,
+        objects: Objects,
+        interface: UUID | None,
+        opnum: int | None,
+        ipid: UUID | None,
+        *,
+        encoding: str | None = None,
     ) -> None:
         self._objects = objects
         self._interface = interface
         self._known: Interface | None = INTERFACES.get(interface) if interface is not None else None
         self._opnum = opnum
         self._ipid = ipid
+        self._encoding = encoding
         self._inputs: Any = None
         self._stubs = {True: _Stub(), False: _Stub()}
         self._printer = Printer(objects.learn_from)
@@ -112,6 +120,8 @@ class Call:
             document["opnum"] = self._opnum
             if self._known is not None:
                 document["method"] = self._known.method_name(self._opnum)
+        if self._encoding is not None:
+            document["encoding"] = self._encoding
         return document
 
     def lost(self, *, up: bool) -> None:
@@ -126,7 +136,7 @@ class Call:
         if not flags & LAST or whole is None:
             return None
         method = self._known.methods.get(self._opnum) if self._known and self._opnum is not None else None
-        if method is None:
+        if method is None or self._encoding is not None:
             return {"stub": octets(whole)} if whole else None
         try:
             return self._called(method, whole) if up else self._answered(method, whole)
