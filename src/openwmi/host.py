@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from openwmi.service.settings import Settings
 
 DEFAULT_NAMESPACE: Final = "root\\cimv2"
+_SCRIPTING: Final = "scriptingstandardconsumersetting"
 _REGISTRATIONS: Final = ("__win32provider", "__eventconsumerproviderregistration")
 SUBSCRIPTION_NAMESPACE: Final = "root\\subscription"
 MEMORY: Final = ":memory:"
@@ -273,7 +274,9 @@ def _shipped_provider(name: str, namespace: str) -> object | None:
 
 
 def _brought(namespace: str, class_name: str) -> Iterable[dict[str, object]]:
-    """The registrations of the service's own consumers (E-76)."""
+    """What the service brings: the registrations of its own consumers (E-76), the settings of scripts (E-73)."""
+    if (namespace, class_name) == (DEFAULT_NAMESPACE, _SCRIPTING):
+        return ({},)
     if namespace != SUBSCRIPTION_NAMESPACE or class_name not in _REGISTRATIONS:
         return ()
     from openwmi import consumers

@@ -7,11 +7,12 @@ import pwd
 from pathlib import Path
 
 import pytest
-from tests.consumers.conftest import Event, Told
+from tests.consumers.conftest import OWNER, Event, Told
 from tests.consumers.test_logfile import mapped
 
-from openwmi.consumers.script import VARIABLE, ActiveScriptEventConsumer
+from openwmi.consumers.script import VARIABLE, ActiveScriptEventConsumer, _seconds
 from openwmi.contract.caller import Caller
+from openwmi.contract.provider import Delivery
 from openwmi.model.errors import WbemError
 from openwmi.model.status import (
     WBEM_E_ACCESS_DENIED,
@@ -20,6 +21,7 @@ from openwmi.model.status import (
     WBEM_E_NOT_SUPPORTED,
     WBEM_E_TIMED_OUT,
 )
+from openwmi.service.namespaces import Namespace
 
 
 @pytest.fixture
@@ -87,6 +89,29 @@ def test_a_script_that_takes_too_long_is_killed(tell: Told, event: Event, allowe
     with pytest.raises(WbemError) as failed:
         tell(ActiveScriptEventConsumer(), event(), ScriptingEngine="python", ScriptText=script, KillTimeout=1)
     assert failed.value.code == WBEM_E_TIMED_OUT
+
+
+@pytest.mark.req("E-73")
+def test_the_setting_for_all_scripts_counts_where_a_consumer_says_nothing(
+    tell: Told, subscription: Namespace
+) -> None:
+    namespaces = subscription.namespaces
+    cimv2 = namespaces.named("root\\cimv2")
+    setting = namespaces.singleton(cimv2.path, "ScriptingStandardConsumerSetting")
+    assert setting is not None
+    assert (setting.MaximumScripts, setting.Timeout) == (300, 0)
+    one, other = (
+        tell.consumer("ActiveScriptEventConsumer"),
+        tell.consumer("ActiveScriptEventConsumer", KillTimeout=7),
+    )
+    assert one.class_ is not None
+    for minutes, seconds in [(0, 0), (2, 120)]:
+        changed = setting.with_({"Timeout": minutes})
+        request = Delivery(one.class_, caller=OWNER, singleton=lambda namespace, name, found=changed: found)  # type: ignore[misc]
+        assert _seconds(request, one) == seconds
+        assert _seconds(request, other) == 7
+    assert namespaces.singleton(cimv2.path, "Win32_Process") is None
+    assert namespaces.singleton("root\\nowhere", "ScriptingStandardConsumerSetting") is None
 
 
 @pytest.mark.req("E-73")

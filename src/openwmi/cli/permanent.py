@@ -226,7 +226,7 @@ def tried(binding: Binding, event: Instance) -> str:
         message = f"provider {hosted.name} does not take events for {class_.name}"
         raise error(WBEM_E_PROVIDER_NOT_CAPABLE, message)
     late: list[Exception] = []
-    request = Delivery(class_, caller=caller, late=late.append)
+    request = Delivery(class_, caller=caller, late=late.append, singleton=consumer.space.namespaces.singleton)
     try:
         answer = role(request, consumer.instance, (event,))
         if hasattr(answer, "__await__"):

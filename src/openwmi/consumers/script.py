@@ -93,6 +93,13 @@ class ActiveScriptEventConsumer:
             _ended(process, given, command)
 
 
+def _seconds(request: Delivery, consumer: Instance) -> int:
+    """How long a script may run, 0 for ever: what its consumer says, else the setting for all, in minutes."""
+    own: int = consumer.raw_("KillTimeout") or 0
+    setting = request.singleton("root\\cimv2", "ScriptingStandardConsumerSetting") if not own else None
+    return own or (60 * (setting.raw_("Timeout") or 0) if setting is not None else 0)
+
+
 def script_of(consumer: Instance) -> tuple[str | None, str | None]:
     """The text or the file of a script: exactly one of the two. The file is read by the script's own process, with the
     rights that it has."""

@@ -151,9 +151,10 @@ class Delivery(Request):
     caller: who created the subscription; what is done is done for it, never with the rights of anybody else.
     publisher: who raised the events, where the binding has MaintainSecurityContext and they came from a program (E-55).
     late(failure): say that something taken over has failed after all, from any thread; the delivery itself may be over.
+    singleton(namespace, class): the instance of a singleton class, None when there is no such class. Not on the loop.
     """
 
-    __slots__ = ("_late", "publisher")
+    __slots__ = ("_late", "_singleton", "publisher")
 
     def __init__(
         self,
@@ -162,10 +163,15 @@ class Delivery(Request):
         caller: Caller,
         publisher: Caller | None = None,
         late: Callable[[Exception], object] | None = None,
+        singleton: Callable[[str, str], Instance | None] = lambda namespace, class_name: None,
     ) -> None:
         super().__init__(class_, (), caller=caller)
         self.publisher = publisher
         self._late = late
+        self._singleton = singleton
+
+    def singleton(self, namespace: str, class_name: str) -> Instance | None:
+        return self._singleton(namespace, class_name)
 
     def late(self, failure: Exception) -> None:
         if self._late is not None:

@@ -36,6 +36,7 @@ CLASSES: dict[str, Entry] = {
     "cim_logicalelement": Entry("CIM_ManagedSystemElement", "cim", None),
     "cim_systemresource": Entry("CIM_LogicalElement", "cim", None),
     "cim_setting": Entry(None, "cim", None),
+    "scriptingstandardconsumersetting": Entry("CIM_Setting", "scripting", None),
     "cim_logicaldevice": Entry("CIM_LogicalElement", "device", None),
     "cim_storageextent": Entry("CIM_LogicalDevice", "device", None),
     "cim_process": Entry("CIM_LogicalElement", "process", None),

@@ -153,7 +153,7 @@ def _put_static(execution: Execution, class_: Class, instance: Instance) -> str:
         assert ident is not None
         there = repository.class_of(space.path, root=root, ident=ident)
         path = instance.relpath_ or class_.name
-        brought = space.built_in(class_) if there is None else None
+        brought = space.brought(class_, ident) if there is None else None
         _check_presence(path, present=there is not None or brought is not None, flags=flags)
         if there is not None and there != class_.name.lower():
             message = f"{path}: the key belongs to an instance of {there}"
@@ -304,7 +304,7 @@ def delete_instance(execution: Execution, text: str) -> None:
         root, ident = root_of(class_), ident_of(class_, target.keys)
         there = repository.class_of(space.path, root=root, ident=ident or "")
         actual = space.schema.find_class(there) if there is not None else None
-        if actual is None and space.built_in(class_) is not None:
+        if actual is None and ident is not None and space.brought(class_, ident) is not None:
             raise error(WBEM_E_INVALID_OPERATION, f"{text} is part of the system", path=text)
         if actual is None or ident is None or not actual.inherits_from(class_.name):
             raise error(WBEM_E_NOT_FOUND, f"there is no {text}", path=text)

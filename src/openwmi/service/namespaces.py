@@ -124,12 +124,14 @@ class Namespace:
         )
         if found is not None:
             return found
+        return self.brought(class_, ident)
+
+    def brought(self, class_: Class, ident: str) -> Instance | None:
+        """The instance of this key that is there without having been stored."""
         return self.built_in(class_) or self._brought(class_).get(ident)
 
     def _brought(self, class_: Class) -> dict[str, Instance]:
-        """Instances of a system class that come with the service, by key, unless stored ones stand in their place."""
-        if not class_.is_system:
-            return {}
+        """Instances that come with the service, by key; stored ones may stand in their place."""
         made = [
             class_.spawn(values) for values in self.namespaces.brought(self.path.lower(), class_.name.lower())
         ]
@@ -181,8 +183,8 @@ class Namespaces:
         identification: Callable[[], Mapping[str, Any]] = dict,
         brought: Callable[[str, str], Iterable[Mapping[str, Any]]] = lambda path, class_name: (),
     ) -> None:
-        """identification: the values of __CIMOMIdentification. brought: those of the instances of a system class that
-        come with the service in a namespace (both in lower case)."""
+        """identification: the values of __CIMOMIdentification. brought: those of the instances of a class that come
+        with the service in a namespace (both in lower case)."""
         self.brought = brought
         self.server = server
         self.identification = identification
@@ -265,6 +267,14 @@ class Namespaces:
         self.repository.opened().delete_namespace(path)
         self.refresh()
         self._remove(path)
+
+    def singleton(self, path: str, class_name: str) -> Instance | None:
+        """The instance of a static singleton class, None where there is no such namespace or class."""
+        space = self.find(path)
+        class_ = space.schema.find_class(class_name) if space is not None else None
+        if space is None or class_ is None or not class_.is_singleton:
+            return None
+        return space.static_instance(class_, {})
 
     def spaces(self) -> list[Namespace]:
         """All that there are."""

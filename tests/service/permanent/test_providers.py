@@ -197,3 +197,15 @@ def test_the_standard_consumers_are_registered_like_any_other(owning: Owning) ->
     assert sorted(provider.Version or 0 for provider in found) == [0, 0, 0, 0, 7]
     elsewhere = owning.collect(ops.CreateInstanceEnum("__Win32Provider"), services=owning.cimv2)
     assert elsewhere.objects == []
+
+
+@pytest.mark.req("E-73")
+def test_the_setting_of_scripts_is_there_and_can_be_changed(owning: Owning) -> None:
+    (setting,) = owning.collect(ops.GetObject("ScriptingStandardConsumerSetting=@")).objects
+    assert (setting.MaximumScripts, setting.Timeout) == (300, 0)
+    assert owning.status(ops.PutInstance(setting.with_({"Timeout": 5})), 1) == 0  # UPDATE_ONLY
+    (changed,) = owning.collect(ops.CreateInstanceEnum("ScriptingStandardConsumerSetting")).objects
+    assert changed.Timeout == 5
+    assert owning.status(ops.DeleteInstance("ScriptingStandardConsumerSetting=@")) == 0
+    (setting,) = owning.collect(ops.GetObject("ScriptingStandardConsumerSetting=@")).objects
+    assert setting.Timeout == 0

@@ -213,6 +213,7 @@ class Channel:
             caller=actor,
             publisher=attempt.events[0].publisher if route.binding.maintains else None,
             late=lambda failure: self._tell(self._late, attempt, failure),
+            singleton=self._service.namespaces.singleton,
         )
 
         def work() -> None:
