@@ -15,6 +15,7 @@ BENCHMARKS = (
     "wmio",
     "wire",
     "serving",
+    "calling",
     "processes",
     "wql",
     "delivery",

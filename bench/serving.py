@@ -121,12 +121,12 @@ def rows(count: int) -> list[dict[str, object]]:
 class Machine:
     """A host in memory that serves one class, ours on one port and what was recorded on others."""
 
-    def __init__(self) -> None:
+    def __init__(self, count: int = 2000) -> None:
         texts = " ".join(f"string T{n};" for n in range(TEXTS))
         numbers = " ".join(f"uint64 U{k};" for k in range(NUMBERS))
         self.host = host.local(host.MEMORY)
         self.host.namespaces.add(NAMESPACE)
-        kept = rows(2000)
+        kept = rows(count)
         testing.provide(
             NAMESPACE, f"class Row {{ [key] uint32 N; {texts} {numbers} }};", instances=lambda: iter(kept)
         )
@@ -144,9 +144,9 @@ class Machine:
     def ours(self) -> int:
         return int(self.run(self.server.listen, "127.0.0.1", 0).port)
 
-    def recorder(self) -> tuple[Recorded, int]:
+    def recorder(self, kind: type[Recorded] = Recorded) -> tuple[Recorded, int]:
         """A place that keeps what our server answers there, and its port."""
-        recorded = Recorded(self.server.exporter)
+        recorded = kind(self.server.exporter)
 
         async def open_() -> int:
             listener = Listener(recorded, self.server.logons.accept)
