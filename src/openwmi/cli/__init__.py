@@ -33,17 +33,20 @@ VERBS = {
     "serve": "run the service in the foreground: timers, permanent subscriptions",
     "user": "say who may log on over the network, and as whom they act here",
     "sec": "say who may do what in a namespace over the network",
+    "doctor": "say how far one gets with another machine, and what to do next",
     "decode": "make a packet capture or a hex dump of WMI traffic readable",
     "repository": "check the repository, back it up, restore it, say where it is",
 }
 ALIASES = {"q": "query", "explain": "describe"}
-PLANNED = (
-    "doctor",
-    *("record", "exporter", "shell", "wmic", "completion", "config"),
-)
+PLANNED = (*("record", "exporter", "shell", "wmic", "completion", "config"),)
 GARBAGE_THRESHOLD = 100_000
 # Options that may stand before the verb and take the following argument along.
-VALUED = frozenset(("-n", "--namespace", "-o", "--output", "--color"))
+VALUED = frozenset(
+    (
+        *("-n", "--namespace", "-o", "--output", "--color"),
+        *("-H", "--host", "-u", "--user", "--password-file", "--auth", "--auth-level", "--timeout"),
+    )
+)
 
 EXAMPLES = """\
 examples:

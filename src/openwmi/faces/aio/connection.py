@@ -181,7 +181,7 @@ class Connection:
         """The object of a path: an instance; a Class where the path names one, which the type does not know.
         NotFound when there is none."""
         found, _ = await self._finished(GetObject(path), flags=flags, context=context, deadline=deadline)
-        return cast(Instance, found[0])
+        return cast("Instance", found[0])
 
     async def get_class(self, name: str, /, *, amended: bool = False) -> Class:
         """A class by its name; `amended`: with its descriptions. NotFound when there is none."""

@@ -1,0 +1,87 @@
+"""openwmi doctor: one line for each step, the exit code of the first that fails, and what to do about it."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.cli.conftest import Main
+from tests.remote.server.serving import NAMESPACE, PASSWORD, Served
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    made = Served(tmp_path_factory.mktemp("accounts"))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def host(served: Served) -> str:
+    address, port = served.listen()
+    return f"{address}[{port}]"
+
+
+@pytest.fixture
+def password(tmp_path: Path) -> str:
+    file = tmp_path / "password"
+    file.write_text(PASSWORD + "\n", encoding="utf-8")
+    return str(file)
+
+
+def steps(text: str) -> dict[str, str]:
+    """What is said of each step: `ok`, `FAIL` or `-`."""
+    return {line[5:21].strip(): line[:4].strip() for line in text.splitlines()}
+
+
+def test_all_is_well(main: Main, host: str, password: str) -> None:
+    code, out, err = main("doctor", host, "--user", "ada", "--password-file", password)
+    assert (code, err) == (0, "")
+    assert steps(out) == {
+        "name": "ok",
+        "port": "ok",
+        "resolver": "ok",
+        "authentication": "ok",
+        "activation": "ok",
+        "dynamic port": "ok",
+        "log-on": "ok",
+        "rights": "-",
+        "one row": "ok",
+        "callbacks": "ok",
+    }
+    assert "NTLMv2, packet privacy" in out
+    assert "Enable Account" in out
+    assert "sink: 127.0.0.1 calls back to 127.0.0.1[" in out
+    polled = main("doctor", host, "--user", "ada", "--password-file", password, "--delivery", "poll")
+    assert steps(polled.out)["callbacks"] == "-"
+
+
+def test_the_step_that_fails_says_why(main: Main, host: str, password: str, tmp_path: Path) -> None:
+    who = ("--user", "ada", "--password-file", password)
+    code, out, err = main("doctor", "no.such.host.invalid", *who)
+    assert (code, steps(out)) == (3, {"name": "FAIL"})
+    assert "RPC_S_SERVER_UNAVAILABLE 0x800706BA" in err
+    code, out, _ = main("doctor", "127.0.0.1[9]", *who)
+    assert (code, steps(out)["port"]) == (3, "FAIL")
+    wrong = tmp_path / "wrong"
+    wrong.write_text("guess\n")
+    code, out, err = main("doctor", host, "--user", "ada", "--password-file", str(wrong))
+    assert (code, steps(out)["authentication"]) == (4, "FAIL")
+    assert "guess" not in out + err
+    code, out, _ = main("doctor", host, *who, "-n", "root/nowhere")
+    assert (code, steps(out)["log-on"]) == (1, "FAIL")
+    assert "0 namespaces are below" in main("doctor", host, *who, "-n", NAMESPACE).out
+
+
+def test_a_port_that_says_nothing(main: Main) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        code, out, _ = main("doctor", f"127.0.0.1[{port}]", "--user", "ada", "--timeout", "0.1")
+    assert (code, steps(out)["port"]) == (5, "FAIL")
+
+
+def test_what_is_asked_wrongly(main: Main) -> None:
+    assert main("doctor").code == 2
+    assert main("doctor", "h", "-H", "x").code == 2
