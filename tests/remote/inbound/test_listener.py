@@ -215,9 +215,9 @@ async def test_nobody_known_may_send_little_and_all_together_not_too_much() -> N
         with pytest.raises((Refusal, ConnectionError)):
             await nobody.until(lambda event: False)
         known = [await server.connect() for _ in range(3)]
-        for client in known[:2]:
+        for client, size in zip(known[:2], (11_000, 11_900), strict=True):
             client.rpc.request(0, 3, bytes(60_000), object_id=ipid)
-            client.writer.write(client.rpc.take()[:11_800])
+            client.writer.write(client.rpc.take()[:size])
         with pytest.raises((Refusal, ConnectionError)):
             await known[1].until(lambda event: False)
         assert await known[2].call(ECHO, QUESTION, ipid) == ANSWER
@@ -225,6 +225,45 @@ async def test_nobody_known_may_send_little_and_all_together_not_too_much() -> N
         async with asyncio.timeout(5):
             while server.listener._kept:
                 await asyncio.sleep(0)
+
+
+async def test_calls_under_way_are_bounded_in_bytes() -> None:
+    async with endpoint(limits=ListenerLimits(in_flight=100_000)) as server:
+        ipid = server.give()
+        client = await server.connect()
+        large = Asked("x" * 20_000, 1)
+        numbers = [client.begin(WAIT, large, ipid) for _ in range(10)]
+        async with asyncio.timeout(5):
+            while len(server.thing.waiting) < 3:
+                await asyncio.sleep(0)
+        for _ in range(20):
+            await asyncio.sleep(0.001)
+        assert len(server.thing.waiting) < 10
+        server.sweep(1000)
+        other = await server.connect()
+        assert await other.call(ECHO, QUESTION, ipid) == ANSWER
+        answered = 0
+        async with asyncio.timeout(10):
+            while answered < 10:
+                for waiter in server.thing.waiting:
+                    if not waiter.done():
+                        waiter.set_result(None)
+                        answered += 1
+                await asyncio.sleep(0)
+        for number in numbers:
+            assert isinstance(await client.answer(number), bytes)
+
+
+async def test_security_contexts_of_all_connections_are_bounded() -> None:
+    async with endpoint(limits=ListenerLimits(contexts_per_address=3)) as server:
+        clients = [await server.connect() for _ in range(3)]
+        with pytest.raises(Refusal):
+            await server.connect()
+        await clients[0].close()
+        async with asyncio.timeout(5):
+            while len(server.listener.associations) > 2:
+                await asyncio.sleep(0)
+        await server.connect()
 
 
 @pytest.mark.slow

@@ -167,8 +167,8 @@ class Owner:
     def established(self, association: Association, event: e.Established) -> None:
         pass
 
-    def kept(self, association: Association, more: int) -> bool:
-        return True
+    def keeps(self, association: Association, more: int) -> None:
+        pass
 
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_QUICKACK"), reason="Linux has the option")

@@ -69,9 +69,8 @@ class Owner(Protocol):
         """A handshake failed: seconds for which nothing more is taken from this connection."""
         ...
 
-    def kept(self, association: Association, more: int) -> bool:
-        """So many more bytes of unfinished calls are kept (fewer, when negative); False: too many in all."""
-        ...
+    def keeps(self, association: Association, more: int) -> None:
+        """So many more bytes of calls are kept for a connection; fewer, when negative."""
 
     def closed(self, association: Association) -> None: ...
 
@@ -82,13 +81,14 @@ class Association(asyncio.Protocol):
     def __init__(self, owner: Owner) -> None:
         self.peer = self.local = Address("", 0)
         self.proven = False  # a handshake has succeeded
+        self.contexts = 0  # handshakes begun
         self.gone = asyncio.Event()
         self._owner = owner
         self._rpc: ServerConnection | None = None
         self._transport: asyncio.Transport | None = None
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._queue: deque[e.RequestReceived] = deque()
-        self._kept = 0
+        self.kept = 0  # bytes of calls, whole ones and others
         self._opened = 0.0  # when the connection came
         self._since = 0.0  # the last time that the peer did something
         self._begun: float | None = None  # since when a PDU has been arriving
@@ -97,6 +97,9 @@ class Association(asyncio.Protocol):
         self._drained.set()
         self._holding: asyncio.TimerHandle | None = None
         self._held: list[e.Event] = []
+        self._sizes: dict[int, int] = {}  # bytes of the calls that wait or are under way
+        self._in_flight = 0
+        self._listens = True
 
     def __repr__(self) -> str:
         return f"<Association {self.peer.host} port {self.peer.port}>"
@@ -139,13 +142,12 @@ class Association(asyncio.Protocol):
         """The peer does not read: take nothing more from it, and let answers wait."""
         self._unread = self._owner.now()
         self._drained.clear()
-        self._read(on=False)
+        self._regulate()
 
     def resume_writing(self) -> None:
         self._unread = None
         self._drained.set()
-        if self._holding is None:
-            self._read(on=True)
+        self._regulate()
 
     def connection_lost(self, error: Exception | None) -> None:
         if self._holding is not None:
@@ -159,7 +161,8 @@ class Association(asyncio.Protocol):
         if rpc is None:
             return
         rpc.close()
-        self._owner.kept(self, -self._kept)
+        self._owner.keeps(self, -self.kept)
+        self.kept = 0
         self._owner.serving.lost(self)
         self._owner.closed(self)
 
@@ -170,10 +173,11 @@ class Association(asyncio.Protocol):
         limits, silent = self._owner.limits, now - self._since
         if self._unread is not None:
             return "answers are not read" if now - self._unread > limits.unread else None
-        if self._begun is not None and now - self._begun > limits.fragment:
-            return "the rest of a fragment does not come"
-        if self._rpc is not None and self._rpc.waiting and silent > limits.fragment:
-            return "the rest of a call does not come"
+        if self._listens:
+            if self._begun is not None and now - self._begun > limits.fragment:
+                return "the rest of a fragment does not come"
+            if self._rpc is not None and self._rpc.waiting and silent > limits.fragment:
+                return "the rest of a call does not come"
         if self.calls:
             return None
         if not self.proven and (silent > limits.handshake or now - self._opened > limits.stranger):
@@ -244,6 +248,7 @@ class Association(asyncio.Protocol):
         assert self._rpc is not None
         if self._tasks and not self._rpc.multiplexed:
             self._queue.append(request)
+            self._count(request.call_id, len(request.stub))
             return
         try:
             answer = self._owner.serving.called(self, request)
@@ -257,7 +262,15 @@ class Association(asyncio.Protocol):
         if isinstance(answer, bytes):
             self._rpc.respond(request.call_id, answer)
         else:
+            self._count(request.call_id, len(request.stub))
             self._begin(request.call_id, answer)
+
+    def _count(self, call_id: int, size: int) -> None:
+        """A call is kept, with so many bytes; 0: no longer."""
+        self._in_flight += size - self._sizes.pop(call_id, 0)
+        if size:
+            self._sizes[call_id] = size
+        self._regulate()
 
     def _begin(self, call_id: int, answer: Awaitable[bytes]) -> None:
         task = asyncio.get_running_loop().create_task(self._answer(call_id, answer))
@@ -288,14 +301,18 @@ class Association(asyncio.Protocol):
         """A call is over. One that was given up gets a fault, if the client still listens."""
         if self._tasks.get(call_id) is task:
             del self._tasks[call_id]
+            self._count(call_id, 0)
         if isinstance(answer, Coroutine):
             answer.close()  # it may never have been begun
         if task.cancelled():
             self._fault(call_id, _CALL_CANCELLED, executed=True)
         self._since = self._owner.now()
         while self._queue and not self._tasks and self._rpc is not None:
-            self._requested(self._queue.popleft())
+            request = self._queue.popleft()
+            self._count(request.call_id, 0)
+            self._requested(request)
         self._flush()
+        self._account()
 
     # Bytes
 
@@ -320,40 +337,46 @@ class Association(asyncio.Protocol):
                 pass  # the connection is going down; asyncio will say so
 
     def _account(self) -> None:
-        """Bound what unfinished calls keep: little before the peer has proved who it is, and not too much in all."""
+        """Bound what calls keep: little before the peer has proved who it is, and not too much in all."""
         rpc = self._rpc
         if rpc is None:
             return
-        more = rpc.waiting - self._kept
+        more = rpc.waiting + self._in_flight - self.kept
         if not more:
             return
-        self._kept += more
-        if not self._owner.kept(self, more):
-            self.end("too much is kept of unfinished calls")
-        elif not self.proven and self._kept > self._owner.limits.unproven:
+        self.kept += more
+        if not self.proven and self.kept > self._owner.limits.unproven:
             self.end("a large call by nobody known")
+        self._owner.keeps(self, more)
 
     def _hold(self, seconds: float) -> None:
         """Take nothing from this connection for a while, and say nothing."""
         if seconds > 0 and self._holding is None:
-            self._read(on=False)
             self._holding = asyncio.get_running_loop().call_later(seconds, self._release)
+            self._regulate()
 
     def _release(self) -> None:
         self._holding = None
         self._since = self._owner.now()
-        if self._drained.is_set():
-            self._read(on=True)
+        self._regulate()
         held, self._held = self._held, []
         self._handle_all(held)
         self._flush()
 
-    def _read(self, *, on: bool) -> None:
-        if self._transport is None or self._transport.is_closing():
+    def _regulate(self) -> None:
+        """Read on, or leave what comes with the peer: while it is held, does not read, or has enough under way."""
+        listen = (
+            self._holding is None
+            and self._drained.is_set()
+            and self._in_flight <= self._owner.limits.in_flight
+        )
+        if listen is self._listens or self._transport is None or self._transport.is_closing():
             return
-        if on:
+        self._listens = listen
+        if listen:
+            self._since = self._owner.now()
             if self._begun is not None:
-                self._begun = self._owner.now()  # it could not go on
+                self._begun = self._since  # it could not go on
             self._transport.resume_reading()
         else:
             self._transport.pause_reading()

@@ -16,8 +16,10 @@ _LARGE_FRAGMENTS: Final = Limits(fragment=LARGEST_FRAGMENT)
 class ListenerLimits:
     """Bounds of a listener and its connections.
 
-    connections, per_address: open at once; buffered: bytes of unfinished calls of all connections together;
-    unproven: bytes of an unfinished call of a peer that has not proved who it is.
+    connections, per_address: open at once; contexts, contexts_per_address: security contexts of all their connections;
+    in_flight: bytes of the calls of one connection that are under way, beyond which no more is read; buffered: bytes of
+    all calls of all connections, beyond which the one that has most is ended; unproven: bytes of an unfinished call of
+    a peer that has not proved who it is.
     Seconds: handshake: without a sign of life before the peer has proved who it is; stranger: in all for a peer that
     never does; fragment: until a fragment is whole, or the next one of the same call comes; unread: that answers wait
     for the peer to read; idle: with no call under way; period: between two looks at all of this.
@@ -25,6 +27,9 @@ class ListenerLimits:
 
     connections: int = 4096
     per_address: int = 2048
+    contexts: int = 50_000
+    contexts_per_address: int = 20_000
+    in_flight: int = 32 << 20
     buffered: int = 256 << 20
     unproven: int = 64 << 10
     handshake: float = 30.0

@@ -72,6 +72,7 @@ class Listener:
         self._trace = trace
         self._groups = AssociationGroups(limit=self.limits.connections)
         self._by_host: Counter[str] = Counter()
+        self._contexts: Counter[str] = Counter()
         self._kept = 0
         self._servers: list[asyncio.Server] = []
         self._sweeper: asyncio.TimerHandle | None = None
@@ -134,7 +135,7 @@ class Listener:
         self._by_host[host] += 1
         rpc = ServerConnection(
             self.serving.serves,
-            lambda auth_type, level: self._accept(auth_type, level, association),
+            lambda auth_type, level: self._accepting(auth_type, level, association),
             groups=self._groups,
             address=str(association.local.port),
             limits=self.limits.rpc,
@@ -142,6 +143,18 @@ class Listener:
         if self._trace is not None:
             self._trace.watch(rpc, peer=association.peer, local=association.local)
         return rpc
+
+    def _accepting(self, auth_type: int, level: int, association: Association) -> SecurityContext | None:
+        """One more handshake, within the bounds of all."""
+        host, limits = association.peer.host, self.limits
+        if self._contexts.total() >= limits.contexts or self._contexts[host] >= limits.contexts_per_address:
+            _LOG.warning("too many security contexts", extra={"fields": {"peer": host}})
+            return None
+        made = self._accept(auth_type, level, association)
+        if made is not None:
+            association.contexts += 1
+            self._contexts[host] += 1
+        return made
 
     def _objection(self, host: str) -> str | None:
         if self._ending:
@@ -152,16 +165,18 @@ class Listener:
             return "too many connections from this address"
         return None if self._admit(host) else "not an address that is expected"
 
-    def kept(self, association: Association, more: int) -> bool:
+    def keeps(self, association: Association, more: int) -> None:
         self._kept += more
-        return self._kept <= self.limits.buffered
+        if self._kept > self.limits.buffered and more > 0:
+            max(self.associations, key=lambda one: one.kept).end("it keeps too much, and so do all together")
 
     def closed(self, association: Association) -> None:
         self.associations.discard(association)
         host = association.peer.host
         self._by_host[host] -= 1
+        self._contexts[host] -= association.contexts
         if self._by_host[host] <= 0:
-            del self._by_host[host]
+            del self._by_host[host], self._contexts[host]
 
     def _opened_server(self, server: asyncio.Server) -> Address:
         self._servers.append(server)
