@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from tests.remote.server.serving import NAMESPACE, Served, rows
+from tests.remote.server.serving import Served, rows
 from tests.remote.server.session import CollectingSink, Session, SinkHost, elsewhere, ipid_of, sink_host
 
 from openwmi.contract.operations import OPERATIONS
@@ -473,20 +473,3 @@ async def test_a_sink_that_hangs_ends_its_own_call(tmp_path: Any) -> None:
             hanging.gate.set()
     finally:
         await asyncio.to_thread(served.close)
-
-
-@pytest.mark.req("calls:E14")
-async def test_a_namespace_that_requires_encryption_is_called_back_with_it(
-    served: Served, address: tuple[str, int]
-) -> None:
-    access, space = served.host.namespaces.access, served.host.namespaces.named(NAMESPACE)
-    async with client(address, levels=(5,)) as (session, host), client(address, level=5) as (signed, willing):
-        access.require_encryption(space, True)
-        try:
-            sink = CollectingSink()
-            assert status.failed(await session.query_async("SELECT N FROM Row", host.export(sink)))
-            denied = await signed.query_async("SELECT N FROM Row", willing.export(sink))
-            assert denied == status.WBEM_E_ACCESS_DENIED
-            assert (sink.batches, sink.statuses, sink.calls) == ([], [], [])
-        finally:
-            access.require_encryption(space, False)
