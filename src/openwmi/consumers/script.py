@@ -103,7 +103,8 @@ def _seconds(request: Delivery, consumer: Instance) -> int:
 def script_of(consumer: Instance) -> tuple[str | None, str | None]:
     """The text or the file of a script: exactly one of the two. The file is read by the script's own process, with the
     rights that it has."""
-    text, file = consumer.raw_("ScriptText"), consumer.raw_("ScriptFileName")
+    # Clients that cannot say NULL send empty texts.
+    text, file = consumer.raw_("ScriptText") or None, consumer.raw_("ScriptFileName") or None
     if (text is None) == (file is None):
         raise error(WBEM_E_INVALID_PARAMETER, "exactly one of ScriptText and ScriptFileName says what to run")
     return text, file
