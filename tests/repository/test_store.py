@@ -198,6 +198,8 @@ def test_a_process_hears_what_others_commit(file: str, item: Class) -> None:
     other = Repository(file)
     other.put_class(NAMESPACE, item.declaration)
     here.refresh()
+    assert [change.kind for change in heard] == ["gap"], "what was there when it was opened"
+    heard.clear()
     put(other, item, 1)
     put(other, item, 1, text="new")
     other.delete_instance(NAMESPACE, "Item", root="item", ident=".ID=1")
@@ -212,6 +214,7 @@ def test_a_process_hears_what_others_commit(file: str, item: Class) -> None:
 def test_the_log_is_bounded_and_a_gap_is_told(file: str, item: Class) -> None:
     here = SharedRepository(file)
     here.opened()
+    here.refresh()
     heard: list[str] = []
     here.listen(lambda change: heard.append(change.kind))
     other = Repository(file)

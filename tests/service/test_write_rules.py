@@ -307,3 +307,57 @@ def test_readers_see_a_long_delete_whole_or_not_at_all(tmp_path: Path) -> None:
 
 def stored_class_of(one_shot: Any, name: str) -> Any:
     return one_shot.get(name)
+
+
+PUTS = """
+import sys
+from openwmi import mof, sync
+with sync.connect("root/cimv2", repository=sys.argv[1]) as wmi:
+    for line in sys.stdin:
+        mof.compile(line, wmi)
+        print("stored", flush=True)
+"""
+
+
+@pytest.mark.slow
+def test_what_another_process_puts_is_seen_by_the_next_call(tmp_path: Path) -> None:
+    """Classes, instances, deletes and namespaces, each seen by a service that had the former state in its hands."""
+    import subprocess
+    import sys
+
+    store = str(tmp_path / "repository.db")
+    here = Running.__new__(Running)
+    here.host = host.Host(store)
+    here.cimv2 = here.connect("root\\cimv2")
+    other = subprocess.Popen(
+        [sys.executable, "-c", PUTS, store], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+
+    def there(text: str) -> None:
+        assert other.stdin is not None
+        assert other.stdout is not None
+        other.stdin.write(text + "\n")
+        other.stdin.flush()
+        assert other.stdout.readline() == "stored\n"
+
+    try:
+        assert here.status(ops.GetObject("Shared")) == s.WBEM_E_NOT_FOUND
+        there("class Shared { [key] uint32 K; };")
+        assert list(stored_class(here, "Shared").properties) == ["k"]
+        there("class Shared { [key] uint32 K; string Added; };")
+        assert list(stored_class(here, "Shared").properties) == ["k", "added"]
+        there('instance of Shared { K = 1; Added = "x"; };')
+        assert [one.Added for one in everything(here, "SELECT * FROM Shared")] == ["x"]
+        assert save(here, "Shared", K=2, Added="own") == 0
+        there('#pragma deleteinstance("Shared.K=1", FAIL)')
+        assert [one.Added for one in everything(here, "SELECT * FROM Shared")] == ["own"]
+        there('instance of __Namespace { Name = "Made"; };')
+        inner = here.connect("root\\cimv2\\Made")
+        assert here.status(ops.GetObject("__Namespace"), services=inner) == 0
+        there('#pragma deleteclass("Shared", FAIL)')
+        assert here.status(ops.GetObject("Shared")) == s.WBEM_E_NOT_FOUND
+        there('#pragma deleteinstance("__Namespace.Name=\\"Made\\"", FAIL)')
+        assert here.status(ops.GetObject("__Namespace"), services=inner) == s.WBEM_E_INVALID_NAMESPACE
+    finally:
+        other.communicate(timeout=20)
+        here.host.shut_down()

@@ -26,13 +26,14 @@ class SharedRepository:
     something is written to it, by this process or another one.
     """
 
-    __slots__ = ("_listeners", "_lock", "_repository", "_seen", "path")
+    __slots__ = ("_listeners", "_lock", "_opened", "_repository", "_seen", "path")
 
     def __init__(self, path: str) -> None:
         self.path = path
         self._repository: Repository | None = None
         self._lock = threading.RLock()
         self._seen = 0
+        self._opened = False  # since the last look
         self._listeners: list[Callable[[Change], None]] = []
 
     @property
@@ -50,18 +51,25 @@ class SharedRepository:
 
                 self._repository = Repository(self.path)
                 self._seen = self._repository.last_change()
+                self._opened = True
             return self._repository
 
     def listen(self, listener: Callable[[Change], None]) -> None:
         """Hear of every change from now on, from every process, when `refresh` finds it."""
         self._listeners.append(listener)
 
-    def refresh(self) -> bool:
-        """Pass on what anybody has committed since the last look. True when this look opened the store."""
-        fresh = self._repository is None
+    def refresh(self) -> None:
+        """Pass on what anybody has committed since the last look. A store that was not open then is a gap: somebody
+        else may have made it meanwhile, and what was taken for nothing may be something."""
         repository = self.existing
         if repository is None:
-            return False
+            return
+        if self._opened:
+            with self._lock:
+                self._opened = False
+                from openwmi.repository.repository import Change
+
+                self._tell(Change(self._seen, "", "gap", "", None, None))
         if repository.last_change() != self._seen:
             with self._lock:
                 while changes := repository.changes(self._seen):
@@ -70,7 +78,6 @@ class SharedRepository:
                     for change in changes:
                         self._tell(change)
                     self._seen = changes[-1].sequence
-        return fresh
 
     def _tell(self, change: Change) -> None:
         if change.kind == "gap" and self._repository is not None:

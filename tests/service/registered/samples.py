@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import queue
 import threading
 from typing import Any
 
@@ -13,7 +12,7 @@ from openwmi.model.status import WBEM_E_ACCESS_DENIED
 
 LOG: list[tuple[Any, ...]] = []
 GATE = threading.Event()
-RAISED: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
+RAISED: list[tuple[str, Any]] = []  # no queue: host processes read nothing more of the library
 NOT_A_CLASS = 7
 
 
@@ -248,10 +247,10 @@ class Alarms:
         LOG.append(("begin", None))
         sink.ready()
         while not sink.stopped:
-            try:
-                name, values = RAISED.get(timeout=0.01)
-            except queue.Empty:
+            if not RAISED:
+                sink.wait(0.001)
                 continue
+            name, values = RAISED.pop(0)
             sink.indicate([sink.event(name, values(sink) if callable(values) else values)])
         LOG.append(("end", None))
 

@@ -88,7 +88,7 @@ def test_a_registered_provider_raises_events_while_somebody_listens(
     sink = subscribe(registered, "SELECT * FROM Registered_Alarm WHERE Number > 1")
     wait_for(lambda: ("begin", None) in log)
     for number in range(1, 4):
-        samples.RAISED.put(("Registered_LoudAlarm", {"Number": number, "Level": 9}))
+        samples.RAISED.append(("Registered_LoudAlarm", {"Number": number, "Level": 9}))
     wait_for(lambda: len(sink.objects) == 2)
     assert [(one.classname_, one.Number, one.Level) for one in sink.objects] == [
         ("Registered_LoudAlarm", 2, 9),
@@ -96,7 +96,7 @@ def test_a_registered_provider_raises_events_while_somebody_listens(
     ]
     other = subscribe(registered, "SELECT * FROM Registered_LoudAlarm")
     registered.cancel(sink)
-    samples.RAISED.put(("Registered_LoudAlarm", {"Number": 7}))
+    samples.RAISED.append(("Registered_LoudAlarm", {"Number": 7}))
     wait_for(lambda: other.objects)
     assert ("end", None) not in log
     registered.cancel(other)
@@ -123,7 +123,7 @@ def test_intrinsic_events_that_a_registration_covers_need_no_polling(
     alarms(f"select * from __InstanceCreationEvent where TargetInstance isa '{served}'")
     sink = subscribe(registered, query)
     wait_for(lambda: ("begin", None) in log)
-    samples.RAISED.put(
+    samples.RAISED.append(
         (
             "__InstanceCreationEvent",
             lambda outlet: {"TargetInstance": outlet.class_named(served).spawn({"Number": 11})},
