@@ -105,6 +105,9 @@ class Recorded:
         self._answers.append(stub)
         return stub
 
+    def awaited(self, association: Association) -> bool:
+        return bool(self._serving.awaited(association))
+
     def lost(self, association: Association) -> None:
         self._serving.lost(association)
 

@@ -311,6 +311,20 @@ class RemoteServices:
         proxy = await self.machine.log_on(namespace, self.caller.locale)
         return RemoteServices(self.machine, proxy, namespace, self.caller.locale)
 
+    async def again(self) -> RemoteServices:
+        """Another log-on like this one, over a connection of its own: for who goes on after this one has broken."""
+        from openwmi.remote.client.machine import connect
+
+        machine = self.machine
+        return await connect(
+            machine.host,
+            self._namespace,
+            machine.credentials,
+            port=machine.resolver.port,
+            locale=self.caller.locale,
+            settings=machine.settings,
+        )
+
     async def event_sink(self) -> object:
         """QueryObjectSink: a sink that takes extrinsic events (B98, B99)."""
         from openwmi.remote.client.raising import event_sink

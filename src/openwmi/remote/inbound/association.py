@@ -43,6 +43,10 @@ class Serving(Protocol):
         """The stub of the answer, now or later. Raises Fault."""
         ...
 
+    def awaited(self, association: Association) -> bool:
+        """Whether its client shows elsewhere that it is there: by pinging for what it has got over this connection."""
+        ...
+
     def lost(self, association: Association) -> None:
         """The connection is gone."""
 
@@ -182,7 +186,7 @@ class Association(asyncio.Protocol):
             return None
         if not self.proven and (silent > limits.handshake or now - self._opened > limits.stranger):
             return "nobody logs on"
-        return "idle" if silent > limits.idle else None
+        return "idle" if silent > limits.idle and not self._owner.serving.awaited(self) else None
 
     def end(self, reason: str) -> None:
         """Break the connection off."""

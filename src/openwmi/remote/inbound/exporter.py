@@ -123,6 +123,9 @@ class Exporter:
     def serves(self, interface: SyntaxId) -> bool:
         return interface in self._interfaces
 
+    def awaited(self, association: Association) -> bool:
+        return self.objects.pinged_over(association)
+
     def lost(self, association: Association) -> None:
         self.objects.lost(association, self.clock())
 

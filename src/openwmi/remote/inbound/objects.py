@@ -171,6 +171,10 @@ class Objects:
         if entry is not None:
             self.used(entry, association)
 
+    def pinged_over(self, association: Association) -> bool:
+        """Whether somebody pings for an object that a connection has got or called."""
+        return any(self.pings.holds(entry.oid) for entry in self._used.get(association, ()))
+
     def lost(self, association: Association, now: float) -> None:
         """A connection is gone. That is no release: the client may come back on another one."""
         for entry in self._used.pop(association, ()):
