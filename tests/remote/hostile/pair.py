@@ -82,6 +82,11 @@ class Serving:
         self.host.namespaces.add(NAMESPACE)
         self.inside = await self.host.services(NAMESPACE)
         await compile_mof(MOF, self.inside)
+        await self.serve()
+        return self
+
+    async def serve(self) -> None:
+        """Begin to listen, or again after `server.close`."""
         self.server = Server(
             self.host.log_on,
             self.accounts,
@@ -91,7 +96,6 @@ class Serving:
             now=lambda: 1e9 + self.loop.time(),
         )
         await self.server.listen(SERVER, 135)
-        return self
 
     async def note(self) -> int:
         """Raise the next event."""

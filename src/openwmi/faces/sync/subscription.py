@@ -57,8 +57,14 @@ class Subscription:
 
     @property
     def lost(self) -> int:
-        """How many events were dropped because too many waited."""
+        """How many events were dropped because too many waited; each of the `gaps` counts as one more."""
         return 0 if self._buffer is None else self._buffer.lost
+
+    @property
+    def gaps(self) -> int:
+        """How often the connection to another machine broke and the subscription began anew; nobody knows what happened
+        there meanwhile."""
+        return 0 if self._buffer is None else self._buffer.gaps
 
     def __enter__(self) -> Subscription:
         """Subscribe: whatever happens after this is heard. Raises what the service finds wrong with the query."""
