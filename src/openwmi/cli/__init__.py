@@ -34,6 +34,7 @@ VERBS = {
     "user": "say who may log on over the network, and as whom they act here",
     "sec": "say who may do what in a namespace over the network",
     "doctor": "say how far one gets with another machine, and what to do next",
+    "record": "keep what a machine answers to queries as MOF, to be played back",
     "decode": "make a packet capture or a hex dump of WMI traffic readable",
     "repository": "check the repository, back it up, restore it, say where it is",
 }
