@@ -71,6 +71,7 @@ class Position:
                     return status
                 if taken >= limits.page or size >= limits.page_size:
                     return WBEM_S_TIMEDOUT
+                await asyncio.sleep(0)  # others' calls have their turn
 
     def hold(self) -> None:
         self._holders += 1
