@@ -28,7 +28,6 @@ from openwmi.wire.ntlm import Credential, Initiator
 from openwmi.wire.rpc import SyntaxId
 from openwmi.wire.wmi import guids as g
 from openwmi.wire.wmi import results as r
-from openwmi.wire.wmi.types import reference_to
 
 LOCAL = "10.0.0.1"
 
@@ -607,33 +606,40 @@ def test_nobody_calls_a_sink_but_the_server_that_was_logged_on_to(
     """wire.md 6.4: below the level of the log-on, or as anybody else: fault 5, and the sink hears nothing."""
 
     async def test(host: Host, call: SinkCall) -> None:
-        async def dial(factory: Any, address: Any) -> Any:
-            return await host.network.dial_from(Address("10.0.0.2", 50001), factory, address)  # type: ignore[arg-type]
-
-        async def attempt() -> None:
-            proxy = await reach(
-                call.reference,
-                g.IWbemObjectSink,
-                [stranger(level, password, user)],
-                allowed=lambda host: True,
-                network=Network(dial),
-            )
-            try:
-                await proxy.call(r.INDICATE, r.Indicate((reference_to(things(1)[0]),)))
-            finally:
-                proxy.drop()
-                await proxy.exporter.channel.close()
-
         with pytest.raises(WbemError) as caught:
-            await attempt()
+            await called_back(host, call, stranger(level, password, user))
         assert caught.value.code in {codes.E_ACCESSDENIED, codes.SEC_E_LOGON_DENIED}
 
     waiting_sink(test)
 
 
+async def called_back(host: Host, call: SinkCall, security: Security) -> int:
+    """What the sink answers to a progress report, which nobody asked for, over a connection of its own."""
+
+    async def dial(factory: Any, address: Any) -> Any:
+        return await host.network.dial_from(Address("10.0.0.2", 50001), factory, address)  # type: ignore[arg-type]
+
+    proxy = await reach(
+        call.reference,
+        g.IWbemObjectSink,
+        [security],
+        allowed=lambda host: True,
+        network=Network(dial),
+    )
+    try:
+        return int((await proxy.call(r.SET_STATUS, r.SetStatus(2, 0x640019))).result)
+    finally:
+        proxy.drop()
+        await proxy.exporter.channel.close()
+
+
 def test_callbacks_come_at_integrity_where_the_log_on_did() -> None:
     async def test(host: Host, call: SinkCall) -> None:
-        assert call.proxy is not None
+        for level in (5, 6):
+            assert await called_back(host, call, stranger(level, PASSWORD, USER)) == 0
+        with pytest.raises(WbemError) as caught:
+            await called_back(host, call, stranger(4, PASSWORD, USER))
+        assert caught.value.code == codes.E_ACCESSDENIED
 
     waiting_sink(test, level="integrity")
 

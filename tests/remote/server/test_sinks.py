@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from tests.remote.server.serving import Served, rows
+from tests.conformance.support import Provided
+from tests.remote.server.serving import NAMESPACE, Served, rows
 from tests.remote.server.session import CollectingSink, Session, SinkHost, elsewhere, ipid_of, sink_host
 
 from openwmi.contract.operations import OPERATIONS
+from openwmi.host import provide
 from openwmi.model import status
+from openwmi.mof import class_declarations
 from openwmi.remote.server import ServerLimits
 from openwmi.wire.dcom import objref
 from openwmi.wire.wmi import enumerators as w
 from openwmi.wire.wmi import services
+from openwmi.wire.wmi.types import object_in, reference_to
 
 PATIENCE = 10.0
 
@@ -80,29 +84,28 @@ async def test_a_failure_is_the_status_with_its_error_object(address: tuple[str,
         await within(sink.gone)
         (told,) = sink.statuses
         assert told.status == status.WBEM_E_INVALID_CLASS
-        from openwmi.wire.wmi.types import object_in
-
         details: Any = object_in(told.error)
         assert details.classname_ == "__ExtendedStatus"
         assert details.ParameterInfo == "SELECT * FROM Nothing"
 
 
-# What each operation is asked, what it delivers, and the status it ends with.
-ASKED: dict[str, tuple[dict[str, Any], int, int]] = {
-    "GetObject": ({"path": "Row.N=7"}, 1, 0),
-    "PutClass": ({"object": "class"}, 0, status.WBEM_E_INVALID_OPERATION),
-    "DeleteClass": ({"name": "Nothing"}, 0, status.WBEM_E_NOT_FOUND),
-    "CreateClassEnum": ({"superclass": "Item"}, 1, 0),
-    "PutInstance": ({"object": "instance"}, 0, 0),
-    "DeleteInstance": ({"path": "Item.Id=404"}, 0, status.WBEM_E_NOT_FOUND),
-    "CreateInstanceEnum": ({"class_name": "Row"}, 250, 0),
-    "ExecQuery": ({"language": "WQL", "query": "SELECT * FROM Row"}, 250, 0),
+# What each operation is asked, how many objects it delivers, and the status and the text that it ends with.
+ASKED: dict[str, tuple[dict[str, Any], int, int, str | None]] = {
+    "GetObject": ({"path": "Row.N=7"}, 1, 0, None),
+    "PutClass": ({"object": "class"}, 0, 0, "Part"),
+    "DeleteClass": ({"name": "Nothing"}, 0, status.WBEM_E_NOT_FOUND, None),
+    "CreateClassEnum": ({"superclass": "Item"}, 1, 0, None),
+    "PutInstance": ({"object": "instance"}, 0, 0, "Item.Id=31"),
+    "DeleteInstance": ({"path": "Item.Id=404"}, 0, status.WBEM_E_NOT_FOUND, None),
+    "CreateInstanceEnum": ({"class_name": "Row"}, 250, 0, None),
+    "ExecQuery": ({"language": "WQL", "query": "SELECT * FROM Row"}, 250, 0, None),
     "ExecNotificationQuery": (
         {"language": "WQL", "query": "SELECT * FROM Nothing"},
         0,
         status.WBEM_E_NOT_FOUND,
+        None,
     ),
-    "ExecMethod": ({"path": "Row.N=1", "method": "Rest"}, 0, 0),
+    "ExecMethod": ({"path": "Row.N=1", "method": "Do", "params": "inputs"}, 1, 0, None),
 }
 
 
@@ -111,39 +114,41 @@ ASKED: dict[str, tuple[dict[str, Any], int, int]] = {
 async def test_all_ten_operations_deliver_into_a_sink(
     served: Served, address: tuple[str, int], row: Any
 ) -> None:
-    inputs, count, final = ASKED[row.method]
+    inputs, count, final, text = ASKED[row.method]
     async with client(address) as (session, host):
-        if inputs.get("object"):
-            inputs = {
-                "object": await an_object(
-                    session, "Item" if inputs["object"] == "instance" else "Row", inputs
-                )
-            }
+        inputs = {
+            name: await OBJECTS[value](session) if value in OBJECTS else value
+            for name, value in inputs.items()
+        }
         sink = CollectingSink()
-        method = services.METHODS[row.async_opnum]
-        answer = await session.call(method, sink=host.export(sink), **inputs)
-        if row.method == "ExecNotificationQuery" and answer.result:
-            assert answer.result == final
-            return
+        answer = await session.call(services.METHODS[row.async_opnum], sink=host.export(sink), **inputs)
         assert answer.result == 0
         await within(sink.gone)
         assert len(sink.objects) == count
         (told,) = sink.statuses
-        assert told.status == final or (row.method == "PutClass" and told.status in (0, final)), hex(
-            told.status
-        )
-        if row.method == "PutInstance":
-            assert told.text is not None
-            assert told.text.endswith("Item.Id=31")
+        assert told.status == final, hex(told.status)
+        assert told.text is None if text is None else told.text.endswith(text)
+        assert (told.error is None) is (final == 0)
 
 
-async def an_object(session: Session, class_name: str, inputs: Any) -> bytes:
-    from openwmi.wire.wmi.types import object_in, reference_to
+async def a_class(session: Session, name: str = "Part") -> Any:
+    return object_in((await session.call(services.METHODS[6], path=name, found=b"")).found)
 
-    got = await session.call(services.METHODS[6], path=class_name, found=b"")
-    if inputs["object"] == "class":
-        return bytes(got.found)
-    return reference_to(object_in(got.found).spawn({"Id": 31}))  # type: ignore[union-attr]
+
+async def an_item(session: Session) -> bytes:
+    return reference_to((await a_class(session, "Item")).spawn({"Id": 31}))
+
+
+async def what_do_takes(session: Session) -> bytes:
+    inputs = (await a_class(session, "Row")).methods["do"].inputs
+    return reference_to(inputs.spawn({"What": "x", "Times": 1}))
+
+
+async def the_class_itself(session: Session) -> bytes:
+    return reference_to(await a_class(session))
+
+
+OBJECTS: dict[object, Any] = {"class": the_class_itself, "instance": an_item, "inputs": what_do_takes}
 
 
 @pytest.mark.req("calls:B16", "calls:B6")
@@ -383,14 +388,23 @@ async def test_next_async(address: tuple[str, int]) -> None:
         assert sinks[2].statuses == []
 
 
-async def test_progress_is_told(address: tuple[str, int]) -> None:
-    """SEND_STATUS is taken over the wire; what is sent for it is the provider's to say (B36)."""
-    async with client(address) as (session, host):
-        sink = CollectingSink()
-        assert await session.query_async("SELECT N FROM Row", host.export(sink), flags=0x80) == 0
-        await within(sink.done)
-        assert sink.statuses[-1].status == 0
-        assert {one.flags for one in sink.statuses} <= {0, 2}
+def reporting(request: Any) -> Iterator[tuple[object, ...]]:
+    request.progress(0x9000, 0xA000, "nearly")
+    yield (1,)
+
+
+@pytest.mark.req("calls:B25", "calls:B34", "calls:B35")
+async def test_progress_is_told_to_whoever_asked_for_it(address: tuple[str, int]) -> None:
+    """As the provider reports it; the number that carries it may look like a failure."""
+    (declared,) = class_declarations('[dynamic, provider("Reports")] class Reporting { [key] uint32 N; };')
+    provide(NAMESPACE, declared, Provided("Reports", {"instances": reporting}))
+    async with client(address) as (session, there):
+        for flags, expected in ((0, []), (0x80, [(2, 0xA0009000, "nearly")])):
+            sink = CollectingSink()
+            assert await session.query_async("SELECT N FROM Reporting", there.export(sink), flags=flags) == 0
+            await within(sink.done)
+            assert [one.N for one in sink.objects] == [1]
+            assert [(one.flags, one.status, one.text) for one in sink.statuses] == [*expected, (0, 0, None)]
 
 
 @pytest.mark.req("calls:B89")
@@ -401,9 +415,7 @@ async def test_events_arrive_and_end_with_the_connection(served: Served, address
         answer = await session.call(services.METHODS[23], language="WQL", query=query, sink=host.export(sink))
         assert answer.result == 0
         await session.call(services.METHODS[16], path="Item.Id=31")
-        put = await session.call(
-            services.METHODS[14], object=await an_object(session, "Item", {"object": "i"})
-        )
+        put = await session.call(services.METHODS[14], object=await an_item(session))
         assert put.result == 0
         await within(sink.began)
         assert sink.objects[0].TargetInstance.Id == 31
