@@ -30,7 +30,7 @@ VERBS = {
     "mof": "print a class or an object as MOF",
     "compile": "put what MOF files declare into the repository, or check them",
     "sub": "list, add, remove and try permanent subscriptions",
-    "serve": "run the service in the foreground: timers, permanent subscriptions",
+    "serve": "serve this machine over the network, with timers and permanent subscriptions",
     "user": "say who may log on over the network, and as whom they act here",
     "sec": "say who may do what in a namespace over the network",
     "doctor": "say how far one gets with another machine, and what to do next",
