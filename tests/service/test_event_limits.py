@@ -317,11 +317,11 @@ def test_an_hour_of_polling_runs_in_under_a_second(world: World) -> None:
     world.things.things = dict.fromkeys(map(str, range(100)), 1)
     sink = subscribe(world, POLLED.format("Operation", 60))
     first = len(world.things.columns)
-    begun = time.perf_counter()
+    begun = time.process_time()  # what others do on this machine meanwhile does not count
     for minute in range(60):
         world.things.things[str(minute)] = 2
         world.loop.advance(60)
-    assert time.perf_counter() - begun < 1
+    assert time.process_time() - begun < 1
     assert len(world.things.columns) - first == 60
     assert kinds(sink) == [("__InstanceModificationEvent", str(minute)) for minute in range(60)]
 
