@@ -318,6 +318,7 @@ def test_forms_of_the_resource(connect: Callable[..., Client], form: str) -> Non
         connect().log_in(form.format(namespace)).RemRelease()
 
 
+@pytest.mark.req("calls:A33", "calls:A34")
 def test_the_small_methods_of_the_log_in(connect: Callable[..., Client]) -> None:
     made = connect().dcom.CoCreateInstanceEx(wmi.CLSID_WbemLevel1Login, wmi.IID_IWbemLevel1Login)
     login = wmi.IWbemLevel1Login(made)
@@ -328,6 +329,8 @@ def test_the_small_methods_of_the_log_in(connect: Callable[..., Client]) -> None
         login.WBEMLogin()
     client_id = wmi.IWbemLoginClientID(login.RemQueryInterface(1, (wmi.IID_IWbemLoginClientID,)))
     assert client_id.SetClientInfo("somewhere", 7)["ErrorCode"] == 0
+    helper = wmi.IWbemLoginHelper(login.RemQueryInterface(1, (wmi.IID_IWbemLoginHelper,)))
+    assert helper.SetEvent("an event")["ErrorCode"] == 0
 
 
 def test_a_class_that_is_not_registered(connect: Callable[..., Client]) -> None:

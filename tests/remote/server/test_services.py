@@ -24,8 +24,8 @@ from openwmi.wire.dcom import guids as d
 from openwmi.wire.dcom import objref
 from openwmi.wire.dcom import remunknown as r
 from openwmi.wire.dcom.properties import InstantiationInfo, PropsOutInfo
+from openwmi.wire.wmi import apartment, guids, login, services
 from openwmi.wire.wmi import enumerators as e
-from openwmi.wire.wmi import guids, login, services
 from openwmi.wire.wmi import results as w
 from openwmi.wire.wmi.contexts import write_context
 from openwmi.wire.wmi.types import object_in, reference_to
@@ -110,6 +110,24 @@ async def test_the_older_activation(address: tuple[str, int]) -> None:
     await caller.close()
 
 
+@pytest.mark.req("calls:E5")
+async def test_the_unsecured_apartment_is_for_its_own_machine_alone(address: tuple[str, int]) -> None:
+    iids = (guids.IUnsecuredApartment.uuid, guids.IWbemUnsecuredApartment.uuid)
+    caller = await Caller.connect(address, [*INTERFACES, *iids], password=PASSWORD)
+    properties = a.activation_in((InstantiationInfo(guids.CLSID_UnsecuredApartment, iids),))
+    made = await caller.call(a.REMOTE_CREATE_INSTANCE, a.CreateInstance(properties))
+    found = a.find(a.properties_out(made.properties), PropsOutInfo)
+    simple, checking = map(ipid_of, found.interfaces or ())
+    for method, ipid in (
+        (apartment.CREATE_OBJECT_STUB, simple),
+        (apartment.CREATE_OBJECT_STUB, checking),
+        (apartment.CREATE_SINK_STUB, checking),
+    ):
+        answer = await caller.call(method, login.Unread(), ipid)
+        assert (answer.stub, answer.result) == (None, 0x8000FFFF)
+    await caller.close()
+
+
 @pytest.mark.req("calls:A21", "calls:A36")
 @pytest.mark.parametrize(
     ("resource", "expected"),
@@ -130,7 +148,7 @@ def test_the_server_part_of_a_resource_means_this_machine(resource: str, expecte
     assert local_part(resource) == expected
 
 
-@pytest.mark.req("calls:A34", "calls:A35", "calls:A37")
+@pytest.mark.req("calls:A35", "calls:A37")
 async def test_what_a_log_in_refuses(address: tuple[str, int]) -> None:
     async with session(address) as one:
         properties = a.activation_in(

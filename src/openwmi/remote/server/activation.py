@@ -1,7 +1,5 @@
-"""From a class identifier to the object that logs clients on: IRemoteSCMActivator and IActivation.
-
-[MS-DCOM] 3.1.2.5.2.3, wire.md 5.4 and 5.5. There is one class, WbemLevel1Login.
-"""
+"""From a class identifier to an object, which is nearly always the one that logs clients on: IRemoteSCMActivator and
+IActivation ([MS-DCOM] 3.1.2.5.2.3, wire.md 5.4 and 5.5)."""
 
 from __future__ import annotations
 
@@ -9,11 +7,12 @@ from typing import TYPE_CHECKING, Final
 
 from openwmi.model.errors import WbemError
 from openwmi.remote.inbound import Incoming, interface
+from openwmi.remote.server.apartment import Apartment
 from openwmi.remote.server.login import Login
 from openwmi.wire.dcom import activation as a
 from openwmi.wire.dcom import guids
 from openwmi.wire.dcom.properties import InstantiationInfo, PropsOutInfo, ScmReply, ScmReplyInfo
-from openwmi.wire.wmi.guids import CLSID_WbemLevel1Login
+from openwmi.wire.wmi.guids import CLSID_UnsecuredApartment, CLSID_WbemLevel1Login
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,22 +21,26 @@ if TYPE_CHECKING:
     from openwmi.remote.server.server import Server
 
 _E_NOTIMPL: Final = 0x80004001
+_CLASSES: Final[dict[UUID, type[Login | Apartment]]] = {
+    CLSID_WbemLevel1Login: Login,
+    CLSID_UnsecuredApartment: Apartment,
+}
 
 
 def _activated(
-    server: Server, incoming: Incoming, iids: Sequence[UUID]
+    server: Server, class_: type[Login | Apartment], incoming: Incoming, iids: Sequence[UUID]
 ) -> tuple[list[bytes | None], list[int]]:
     """A new object: the references to those of its interfaces that it has, and what came of each."""
-    login = Login(server)
+    made = class_(server)
     references: list[bytes | None] = []
     results: list[int] = []
     for iid in iids:
-        if iid not in login.interfaces and iid != guids.IID_IUnknown:
+        if iid not in made.interfaces and iid != guids.IID_IUnknown:
             references.append(None)
             results.append(a.E_NOINTERFACE)
             continue
         try:
-            references.append(server.exporter.answer(login, iid, incoming))
+            references.append(server.exporter.answer(made, iid, incoming))
             results.append(0)
         except WbemError as refusal:
             references.append(None)
@@ -48,9 +51,10 @@ def _activated(
 def _create_instance(server: Server, incoming: Incoming, asked: a.CreateInstance) -> a.ActivationAnswer:
     wanted = a.find(a.properties_in(asked.properties), InstantiationInfo)
     iids = tuple(wanted.iids or ())
-    if wanted.class_id != CLSID_WbemLevel1Login:
+    class_ = _CLASSES.get(wanted.class_id)
+    if class_ is None:
         return a.ActivationAnswer(None, a.REGDB_E_CLASSNOTREG)
-    references, results = _activated(server, incoming, iids)
+    references, results = _activated(server, class_, incoming, iids)
     if not any(references):
         return a.ActivationAnswer(None, next(iter(results), a.E_NOINTERFACE))
     exporter = server.exporter
@@ -63,18 +67,19 @@ def _create_instance(server: Server, incoming: Incoming, asked: a.CreateInstance
 def _get_class_object(server: Server, incoming: Incoming, asked: a.ClassObject) -> a.ActivationAnswer:
     """Nobody makes our objects through a class factory."""
     wanted = a.find(a.properties_in(asked.properties), InstantiationInfo)
-    known = wanted.class_id == CLSID_WbemLevel1Login
+    known = wanted.class_id in _CLASSES
     return a.ActivationAnswer(None, _E_NOTIMPL if known else a.REGDB_E_CLASSNOTREG)
 
 
 def _remote_activation(server: Server, incoming: Incoming, asked: a.Activation) -> a.ActivatedAnswer:
     iids = tuple(asked.iids or ())
     exporter = server.exporter
-    known = asked.class_id == CLSID_WbemLevel1Login
-    references, results = _activated(server, incoming, iids) if known else ([None] * len(iids), [])
-    result = 0 if any(references) else next(iter(results), a.E_NOINTERFACE)
-    if not known:
-        result, results = a.REGDB_E_CLASSNOTREG, [a.REGDB_E_CLASSNOTREG] * len(iids)
+    class_ = _CLASSES.get(asked.class_id)
+    references: list[bytes | None] = [None] * len(iids)
+    result, results = a.REGDB_E_CLASSNOTREG, [a.REGDB_E_CLASSNOTREG] * len(iids)
+    if class_ is not None:
+        references, results = _activated(server, class_, incoming, iids)
+        result = 0 if any(references) else next(iter(results), a.E_NOINTERFACE)
     return a.ActivatedAnswer(
         exporter.oxid,
         exporter.addresses.exporter(incoming.association.local),

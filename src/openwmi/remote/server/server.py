@@ -13,6 +13,7 @@ from openwmi.model.errors import error
 from openwmi.model.status import WBEM_E_ACCESS_DENIED, WBEM_E_QUOTA_VIOLATION
 from openwmi.remote.inbound import Addresses, Exporter, Listener
 from openwmi.remote.server.activation import ACTIVATORS
+from openwmi.remote.server.apartment import Apartment
 from openwmi.remote.server.limits import ServerLimits
 from openwmi.remote.server.login import Login
 from openwmi.remote.server.logons import LogOns, Principal, sid_of
@@ -76,7 +77,7 @@ class Server:
         called = ServerNames(short.upper(), domain, names[-1] if names else short, domain.lower())
         self.logons = LogOns(authority, called, random=random, now=now)
         self.exporter = Exporter(
-            {*Login.interfaces, *EXPORTED},
+            {*Login.interfaces, *Apartment.interfaces, *EXPORTED},
             Addresses((*names, *aliases)),
             activators={iid: (table, self) for iid, table in ACTIVATORS.items()},
             principal=sid_of,
