@@ -209,6 +209,7 @@ def test_without_faults_all_is_well(delivery: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("delivery", ["poll", "sink"])
 def test_at_every_pdu(delivery: str, fault: str, tmp_path: Path) -> None:
