@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from openwmi.cli.options import Argument, Misuse, Option
-from openwmi.cli.session import Session
+from openwmi.cli.session import Failed, Session
 from openwmi.model.classes import Class, ClassDeclaration
 from openwmi.model.instances import Instance
 
@@ -72,8 +72,13 @@ class Cassette:
         self.skipped = 0
 
     def take(self, query: str) -> None:
-        """Keep what a query gives."""
+        """Keep what a query gives, and the class that it asks for, of which there may be no object."""
+        from openwmi import wql
+
         _, batches = self._session.query(query)
+        asked = wql.parse(query)
+        if isinstance(asked, wql.Select) and not asked.class_name.text.startswith("__"):
+            self._know_if_there(asked.class_name.text)
         for batch in batches:
             for one in batch:
                 if isinstance(one, Class):
@@ -95,6 +100,12 @@ class Cassette:
             for inner in value if isinstance(value, tuple | list) else (value,):
                 if isinstance(inner, Instance):
                     self._know_all(inner)
+
+    def _know_if_there(self, name: str) -> None:
+        try:
+            self._know(name)
+        except Failed:
+            pass  # meta_class and the like
 
     def _know(self, name: str) -> None:
         """A class and those above it, which are declared before it."""
