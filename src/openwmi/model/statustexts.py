@@ -279,6 +279,17 @@ TEXTS: Final[dict[str, str]] = {
 
 # Symbol -> what to try next, for the codes that make up nearly all reports (interfaces.md A2).
 HINTS: Final[dict[str, str]] = {
+    "REGDB_E_CLASSNOTREG": "that host has no WMI: the service is not installed, or this is another DCOM server",
+    "RPC_S_PROTOCOL_ERROR": "what answers there does not speak this protocol as it should: check host and port, and"
+    " with --trace FILE what it sent",
+    "RPC_S_SEC_PKG_ERROR": 'the log-on broke off: try auth="ntlm" or auth="kerberos" instead of negotiating',
+    "RPC_S_UNKNOWN_AUTHN_SERVICE": 'that host does not take this kind of log-on: try auth="ntlm" or auth="kerberos"',
+    "RPC_S_UNKNOWN_IF": "that port serves something else: WMI is reached through 135, or the port of OpenWMI",
+    "RPC_X_BAD_STUB_DATA": "one side cannot read what the other sends: --trace FILE shows it; please report it",
+    "SEC_E_MESSAGE_ALTERED": "somebody changes messages on the way, or the two sides lost step: connect again",
+    "SEC_E_NO_CREDENTIALS": "give user and password (file, environment or keyboard), or get a ticket with kinit",
+    "WBEM_E_ENCRYPTED_CONNECTION_REQUIRED": 'use auth_level="privacy": this namespace takes nothing less',
+    "WBEM_E_TIMED_OUT": "allow more time with timeout, or ask for less; `openwmi doctor HOST` tells who answers",
     "RPC_S_SERVER_UNAVAILABLE": (
         "check the name, that TCP port 135 and the dynamic ports are open in the firewall, and "
         "that the WMI service runs; `openwmi doctor HOST` shows how far one gets"

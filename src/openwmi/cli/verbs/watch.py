@@ -140,7 +140,7 @@ class _Following:
         self._view = view
         self._program = program
         self._console = console
-        self._lost = 0
+        self._gaps = self._lost = 0
 
     def run(self, options: Options) -> None:
         seconds = getattr(options, "for")
@@ -175,9 +175,12 @@ class _Following:
 
     def _tell(self) -> None:
         """Say how many events were dropped since the last time."""
-        lost = self._events.lost
+        gaps = self._events.gaps
+        if gaps > self._gaps:
+            self._console.complain("the connection broke: what happened until it was there again is lost\n")
+        lost = self._events.lost - gaps
         if lost > self._lost:
             self._console.complain(
                 f"lost: {lost - self._lost} events, {lost} in all, because more than 1000 were waiting\n"
             )
-            self._lost = lost
+        self._gaps, self._lost = gaps, lost
