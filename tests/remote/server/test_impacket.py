@@ -410,3 +410,85 @@ def test_classes_of_this_machine_show_what_they_show_here(
             else:
                 assert theirs[name] == value, name
     assert compared >= 20
+
+
+def numbers(enumerator: Any, count: int) -> list[int]:
+    return [properties(row)["N"] for row in enumerator.Next(0xFFFFFFFF, count)]
+
+
+@pytest.mark.req("calls:F12", "calls:F13", "calls:F18", "calls:F19")
+def test_an_enumerator_can_be_skipped_cloned_and_reset(client: Client) -> None:
+    services = client.log_in()
+    enumerator = services.CreateInstanceEnum("Row")
+    assert enumerator.Skip(1000, 10)["ErrorCode"] == 0
+    assert numbers(enumerator, 3) == [10, 11, 12]
+    made = enumerator.Clone()
+    connection = dcomrt.INTERFACE(
+        enumerator.get_cinstance(),
+        b"".join(made["ppEnum"]["abData"]),
+        enumerator.get_ipidRemUnknown(),
+        target=enumerator.get_target(),
+    )
+    twin = wmi.IEnumWbemClassObject(connection, services)
+    assert enumerator.Reset()["ErrorCode"] == 0
+    assert numbers(enumerator, 1) == [0]
+    assert numbers(twin, 1) == [13]
+    forward = services.ExecQuery("SELECT N FROM Row", lFlags=0x30)
+    with pytest.raises(Exception, match="WBEM_E_INVALID_OPERATION"):
+        forward.Reset()
+
+
+@pytest.mark.slow
+@pytest.mark.req("calls:B84", "calls:F3", "calls:F6")
+def test_events_are_pulled(served: Served, client: Client) -> None:
+    services = client.log_in()
+    query = "SELECT * FROM __InstanceCreationEvent WHERE TargetInstance ISA 'Item'"
+    with pytest.raises(Exception, match="WBEM_E_INVALID_PARAMETER"):
+        services.ExecNotificationQuery(query)
+    events = services.ExecNotificationQuery(query, 0x30)
+    with pytest.raises(Exception, match="WBEM_S_TIMEDOUT"):
+        events.Next(0, 1)
+    item, _ = services.GetObject("Item")
+    new = item.SpawnInstance()
+    new.Id = 901
+    services.PutInstance(new.marshalMe())
+    (event,) = events.Next(10_000, 1)
+    target = properties(event)["TargetInstance"]["ObjectBlock"]
+    target.parseObject()
+    assert target.ctCurrent["properties"]["Id"]["value"] == 901
+    services.DeleteInstance("Item.Id=901")
+    services.RemRelease()
+    with pytest.raises(Exception, match="WBEM_E_CALL_CANCELLED"):
+        events.Next(10_000, 1)
+
+
+@pytest.mark.req("calls:B6", "calls:D2")
+def test_no_asynchronous_method_takes_a_null_sink(connect: Callable[..., Client]) -> None:
+    """All ten, and CancelAsyncCall."""
+    services = connect().log_in()
+    objects = {"pObject", "pInst", "pInParams", "pCtx", "pResponseHandler", "IWbemObjectSink"}
+    requests = [
+        value
+        for name, value in vars(wmi).items()
+        if name.startswith("IWbemServices_")
+        and (name.endswith("Async") or name == "IWbemServices_CancelAsyncCall")
+    ]
+    assert len(requests) == 11
+    for kind in requests:
+        request = kind()
+        for name, _ in request.structure:
+            if name in objects:
+                request[name] = NULL
+            elif name == "lFlags":
+                request[name] = 0
+            else:
+                request[name]["asData"] = {
+                    "strQueryLanguage": "WQL\0",
+                    "strQuery": "SELECT * FROM Row\0",
+                }.get(name, "Row\0")
+        with pytest.raises(Exception, match="WBEM_E_INVALID_PARAMETER"):
+            services.request(request, iid=wmi.IID_IWbemServices, uuid=services.get_iPid())
+    assert [properties(row)["N"] for row in all_of(services.ExecQuery("SELECT N FROM Row WHERE N < 2"))] == [
+        0,
+        1,
+    ]
