@@ -7,11 +7,18 @@ from collections.abc import Iterator
 
 import pytest
 from tests.conformance.support import Seam
-from tests.conformance.wire import PolledSeam, PushedSeam, Serving, WireSeam, serving
+from tests.conformance.wire import KerberosSeam, PolledSeam, PushedSeam, Serving, WireSeam, serving
+from tests.kerberos_kit import Kdc, kdc
 
 from openwmi import host
 
-FACTORIES: dict[str, type[Seam]] = {"embedded": Seam, "pushed": PushedSeam, "polled": PolledSeam}
+__all__ = ["kdc"]
+FACTORIES: dict[str, type[Seam]] = {
+    "embedded": Seam,
+    "pushed": PushedSeam,
+    "polled": PolledSeam,
+    "kerberos": KerberosSeam,
+}
 
 
 @pytest.fixture(scope="session")
@@ -29,12 +36,20 @@ def server(machine: host.Host) -> Iterator[Serving]:
         yield made
 
 
+@pytest.fixture(scope="session")
+def kerberos_server(machine: host.Host, kdc: Kdc) -> Iterator[Serving]:
+    """One with a keytab."""
+    with serving(machine, kdc) as made:
+        yield made
+
+
 @pytest.fixture(params=FACTORIES)
 def seam(request: pytest.FixtureRequest, machine: host.Host) -> Seam:
     """The Services under test, reached in every way there is."""
     factory = FACTORIES[request.param]
     if issubclass(factory, WireSeam):
-        return factory(machine, request.getfixturevalue("server"))
+        kind = "kerberos_server" if factory is KerberosSeam else "server"
+        return factory(machine, request.getfixturevalue(kind))
     return factory(machine)
 
 

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,11 +26,14 @@ _users = itertools.count(1)
 
 
 class Serving:
-    """A DCOM server before a host, with accounts that may everything."""
+    """A DCOM server before a host, with accounts that may everything. kdc: of the realm that its keytab is for."""
 
-    def __init__(self, running: host.Host) -> None:
+    def __init__(self, running: host.Host, kdc: Any = None) -> None:
         self.host = running
+        self.kdc = kdc
         self.folder = tempfile.mkdtemp()
+        if kdc is not None:
+            shutil.copy(kdc.keytab, Path(self.folder) / "krb5.keytab")
         self.accounts = Accounts(self.folder, names=(host.server_name().lower(),))
         self.users: dict[str, str] = {}
         self.server = running.portal.run(self._made)
@@ -42,7 +46,8 @@ class Serving:
         """The account for a principal of the tests."""
         if sid not in self.users:
             self.users[sid] = f"user{next(_users)}"
-            self.accounts.add(self.users[sid], nt_hash(PASSWORD), admin=True)
+            principals = (self.kdc.principal,) if self.kdc is not None and len(self.users) == 1 else ()
+            self.accounts.add(self.users[sid], nt_hash(PASSWORD), admin=True, principals=principals)
         return self.users[sid]
 
     def close(self) -> None:
@@ -70,6 +75,7 @@ class WireSeam(Seam):
     prompt = 0.3
     delivery = "sink"
     level = "privacy"
+    target = "127.0.0.1"
 
     def __init__(self, running: host.Host, serving: Serving) -> None:
         self.serving = serving
@@ -81,17 +87,18 @@ class WireSeam(Seam):
         caller = caller or self.caller
         if caller.granted != self.caller.granted or caller.impersonation != self.caller.impersonation:
             pytest.skip("what an account may do is said by the descriptors of namespaces, not by its log-on")
-        sid = caller.sid
-        credentials = Credentials(self.serving.user(sid), PASSWORD, level=self.level)  # type: ignore[arg-type]
         services = await connect(
-            "127.0.0.1",
+            self.target,
             namespace or self.namespace,
-            credentials,
+            self.credentials(caller.sid),
             port=self.serving.port,
             settings=self.client,
         )
         self.opened.append(services)
         return services
+
+    def credentials(self, sid: str) -> Credentials:
+        return Credentials(self.serving.user(sid), PASSWORD, level=self.level)  # type: ignore[arg-type]
 
     @property
     def running(self) -> int:
@@ -135,9 +142,25 @@ class PolledSeam(WireSeam):
     level = "integrity"
 
 
+class KerberosSeam(WireSeam):
+    """Results are pushed, after a log-on with Kerberos; the server comes back as the service that it is."""
+
+    target = "localhost"
+
+    def credentials(self, sid: str) -> Credentials:
+        kdc = self.serving.kdc
+        self.serving.user(self.caller.sid)
+        if sid != self.caller.sid:  # the realm has one user
+            return super().credentials(sid)
+        both = Path(self.serving.folder) / "both.keytab"
+        if not both.exists():
+            both.write_bytes(Path(kdc.client_keytab).read_bytes() + Path(kdc.keytab).read_bytes()[2:])
+        return Credentials(kdc.principal, keytab=str(both), auth="kerberos")
+
+
 @contextmanager
-def serving(running: host.Host) -> Iterator[Serving]:
-    made = Serving(running)
+def serving(running: host.Host, kdc: Any = None) -> Iterator[Serving]:
+    made = Serving(running, kdc)
     try:
         yield made
     finally:
