@@ -15,7 +15,7 @@ from openwmi.contract import operations as ops
 from openwmi.contract.caller import Caller
 from openwmi.model import status as s
 from openwmi.model.classes import derive
-from openwmi.model.errors import WbemError
+from openwmi.model.errors import WbemError, error
 from openwmi.mof import class_declarations
 from openwmi.service.connection import Connection
 from openwmi.service.core import Service
@@ -32,6 +32,7 @@ class Things:
         self.columns: list[tuple[str, ...]] = []
         self.conditions: list[Any] = []
         self.failing = False
+        self.failure: Exception = OSError("not now")
         self.more = False  # whether classes below Thing have instances, too
         self.name = "Things"
         self.blocking = False
@@ -40,7 +41,7 @@ class Things:
         self.columns.append(request.columns)
         self.conditions.append(request.conditions)
         if self.failing:
-            raise OSError("not now")
+            raise self.failure
         if request.class_.name == "SubThing" and not self.more:
             return []
         return [self.row(request, name) for name in self.things]
@@ -182,6 +183,22 @@ def test_a_reading_that_fails_changes_nothing(world: World) -> None:
     world.things.things = {"a": 1, "b": 1}
     world.loop.advance(1)
     assert kinds(sink) == [("__InstanceCreationEvent", "b")]
+
+
+@pytest.mark.req("E-20", "calls:B88")
+def test_a_class_that_this_machine_can_never_read_is_not_waited_for(world: World) -> None:
+    query = "SELECT * FROM __InstanceOperationEvent WITHIN 1 WHERE TargetInstance ISA 'Thing'"
+    world.things.failing = True
+    patient = world.subscribe(query)
+    assert patient.outcome is None, "a provider may mend"
+    world.cancel(patient)
+    world.things.failure = error(s.WBEM_E_PROVIDER_NOT_CAPABLE, "there is no such thing on this machine")
+    told = world.subscribe(query)
+    assert told.outcome is not None
+    assert told.outcome.status == s.WBEM_E_PROVIDER_NOT_CAPABLE
+    assert "no such thing" in str(told.outcome.as_error())
+    assert told.released == 1
+    assert not world.service.exchange._polls
 
 
 @pytest.mark.req("E-07", "E-23", "D-36", "D-105", "A-149")

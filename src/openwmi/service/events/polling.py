@@ -5,6 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from openwmi.contract.operations import CreateInstanceEnum, ExecQuery, GetObject
+from openwmi.model.errors import WbemError
+from openwmi.model.status import (
+    WBEM_E_ACCESS_DENIED,
+    WBEM_E_NOT_SUPPORTED,
+    WBEM_E_PROVIDER_LOAD_FAILURE,
+    WBEM_E_PROVIDER_NOT_CAPABLE,
+    WBEM_E_PROVIDER_NOT_FOUND,
+    WBEM_E_TOO_MUCH_DATA,
+)
 from openwmi.service.events.plan import CREATION, DELETION, MODIFICATION
 from openwmi.service.execute import segments
 from openwmi.service.execution import Execution
@@ -27,6 +36,17 @@ if TYPE_CHECKING:
     from openwmi.threads import Threads
 
 _PAGE: Final = 1000
+# Failures of the first reading that no later one will mend.
+_NEVER: Final = frozenset(
+    (
+        WBEM_E_ACCESS_DENIED,
+        WBEM_E_NOT_SUPPORTED,
+        WBEM_E_PROVIDER_LOAD_FAILURE,
+        WBEM_E_PROVIDER_NOT_CAPABLE,
+        WBEM_E_PROVIDER_NOT_FOUND,
+        WBEM_E_TOO_MUCH_DATA,
+    )
+)
 
 
 class _Reading:
@@ -194,13 +214,17 @@ class Poll:
         self._next()
 
     def _compared(self, objects: list[Any], fault: BaseException | None) -> None:
-        """A reading of whole instances. One that failed changes nothing: the next one is compared instead (B88)."""
+        """A reading of whole instances. One that failed changes nothing: the next one is compared instead (B88). Whose
+        class this machine can never read hears so at once, instead of waiting for events that nobody can have."""
         if fault is None:
             now = {one.relpath_ or "": one for one in objects}
             before, self._baseline = self._baseline, now
             self._weigh()
             if before is not None:
                 self._tell(before, now)
+        elif self._baseline is None and isinstance(fault, WbemError) and fault.code in _NEVER:
+            for subscription in tuple(self._fresh):
+                subscription.end(fault)
         self._through(failed=fault is not None)
 
     def _compared_keys(self, objects: list[Any], fault: BaseException | None) -> None:
