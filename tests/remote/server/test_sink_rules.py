@@ -4,26 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
+from tests.conformance.support import Provided
 from tests.remote.kit import Caller, Refusal
 from tests.remote.server.serving import NAMESPACE, PASSWORD, Served
 from tests.remote.server.session import INTERFACES, CollectingSink, Session, SinkHost, ipid_of, sink_host
 
+from openwmi.host import provide
 from openwmi.model import status
+from openwmi.mof import class_declarations
+from openwmi.remote.inbound import interface
 from openwmi.remote.server import ServerLimits
 from openwmi.wire.dcom import remunknown as r
 from openwmi.wire.errors import ACCESS_DENIED
 from openwmi.wire.wmi import enumerators as e
 from openwmi.wire.wmi import guids, login, services
+from openwmi.wire.wmi import results as w
+from openwmi.wire.wmi.login import Result
 from openwmi.wire.wmi.types import object_in
 
 PATIENCE = 10.0
 NEW_STYLE = 0x400FF
+E_FAIL = 0x80004005
 EVENTS = "SELECT * FROM __InstanceCreationEvent WHERE TargetInstance ISA 'Item'"
 
 
@@ -176,6 +184,85 @@ async def test_a_sink_that_would_take_the_compact_form_gets_the_plain_one(addres
         assert len(sink.batches) > 1
         assert [one.N for one in sink.objects] == list(range(250))
         assert [one.status for one in sink.statuses] == [0]
+
+
+class Choosy(CollectingSink):
+    """Answers a failure to status reports of one kind."""
+
+    def __init__(self, kind: int) -> None:
+        super().__init__()
+        self._kind = kind
+
+    async def set_status(self, incoming: Any, asked: w.SetStatus) -> Any:
+        answer = await CollectingSink.set_status(self, incoming, asked)
+        return Result(E_FAIL) if asked.flags == self._kind else answer
+
+    interfaces: ClassVar[Any] = {
+        guids.IWbemObjectSink.uuid: interface(
+            (w.INDICATE, CollectingSink.indicate), (w.SET_STATUS, set_status)
+        )
+    }
+
+
+def reporting(request: Any) -> Iterator[tuple[object, ...]]:
+    request.progress(1, 2, "half")
+    yield (1,)
+    yield (2,)
+
+
+@pytest.mark.req("calls:C5", "calls:C6")
+async def test_a_sink_that_fails_at_progress_is_cancelled_and_one_that_fails_at_the_end_is_let_go(
+    address: tuple[str, int],
+) -> None:
+    (declared,) = class_declarations('[dynamic, provider("Halves")] class Half { [key] uint32 N; };')
+    provide(NAMESPACE, declared, Provided("Halves", {"instances": reporting}))
+    async with client(address) as (session, host):
+        early, late = Choosy(2), Choosy(0)
+        for sink in (early, late):
+            assert await session.query_async("SELECT N FROM Half", host.export(sink), flags=0x80) == 0
+            await within(sink.gone)
+        assert [(one.flags, one.status) for one in early.statuses] == [
+            (2, 0x20001),
+            (0, status.WBEM_E_CALL_CANCELLED),
+        ]
+        assert early.batches == []
+        assert [(one.flags, one.status) for one in late.statuses][-1] == (0, 0)
+        assert [one.flags for one in late.statuses].count(0) == 1
+        assert [one.N for one in late.objects] == [1, 2]
+        assert (early.releases, late.releases) == (1, 1)
+
+
+@pytest.mark.req("calls:D1", "calls:F15")
+async def test_cancel_drops_what_waits_for_the_next_objects(address: tuple[str, int]) -> None:
+    """Requests of NextAsync that this sink has made, and no other; the enumerator goes on."""
+    gate = threading.Event()
+
+    def slowly(request: Any) -> Iterator[tuple[object, ...]]:
+        yield (1,)
+        gate.wait(PATIENCE)
+        yield (2,)
+
+    (declared,) = class_declarations('[dynamic, provider("Slowly")] class Slow { [key] uint32 N; };')
+    provide(NAMESPACE, declared, Provided("Slowly", {"instances": slowly}))
+    async with client(address) as (session, host):
+        opened = await session.call(
+            services.METHODS[20], language="WQL", query="SELECT N FROM Slow", flags=0x30
+        )
+        first, second = CollectingSink(), CollectingSink()
+        for sink in (first, second):
+            answer = await session.caller.call(
+                e.NEXT_ASYNC,
+                e.NextAsync(1 if sink is second else 2, host.export(sink)),
+                ipid_of(opened.enumerator),
+            )
+            assert answer.result == 0
+        assert await session.cancel(host.export(first)) == 0
+        await within(first.gone)
+        gate.set()
+        await within(second.gone)
+        assert [one.status for one in first.statuses] == [status.WBEM_E_CALL_CANCELLED]
+        assert [one.N for one in second.objects] == [2 if first.objects else 1]
+        assert [one.status for one in second.statuses] == [0]
 
 
 # Patience
