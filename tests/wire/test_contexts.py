@@ -69,6 +69,7 @@ def test_the_form_is_that_of_the_specification() -> None:
     )
 
 
+@pytest.mark.req("calls:G5")
 @pytest.mark.parametrize(
     ("kind", "value", "expected"),
     [

@@ -185,6 +185,34 @@ def test_a_sink_that_refuses_its_caller_ends_its_call(far: com.IWbemServices, wh
     assert sink.finals == [com.WBEM_E_CALL_CANCELLED]
 
 
+def listening() -> bool:
+    """Whether this process has a port open for servers."""
+
+    async def found() -> bool:
+        return Receiver.here()._listener is not None
+
+    return portal().run(found)
+
+
+@pytest.mark.slow
+@pytest.mark.req("calls:E18")
+def test_nothing_listens_here_but_for_a_sink(far: com.IWbemServices) -> None:
+    """Semisynchronous calls in all their forms need no way back; the first sink does."""
+    hr, enumerator = far.ExecQuery("WQL", "SELECT N FROM Row", 0x30, None)
+    assert (hr, enumerator.Next(-1, 10)[2]) == (0, 10)
+    hr, _, result = far.GetObject("Row.N=1", 0x10, None, out={"ppCallResult"})
+    assert (hr, result.GetResultObject(-1)[0]) == (0, 0)
+    hr, events = far.ExecNotificationQuery("WQL", EVENTS, 0x30, None)
+    assert (hr, events.Next(0, 1)[0]) == (0, com.WBEM_S_TIMEDOUT)
+    assert not listening()
+    sink = Recorder()
+    assert far.ExecNotificationQueryAsync("WQL", EVENTS, 0, None, sink) == 0
+    assert listening()
+    assert far.CancelAsyncCall(sink) == 0
+    assert sink.final.wait(SECONDS)
+    events.Release()
+
+
 @pytest.mark.slow
 @pytest.mark.req("calls:A22", "calls:A24")
 def test_forms_of_a_user_and_an_authority_at_another_machine(served: Served, target: str) -> None:
