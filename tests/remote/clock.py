@@ -15,6 +15,14 @@ T = TypeVar("T")
 class JumpingLoop(ClockedLoop):
     """A clocked loop that moves its own clock."""
 
+    def settle(self) -> None:
+        """Run until nothing is ready any more, however much that is."""
+        for _ in range(1_000_000):
+            self.turn()
+            if not self._ready:  # type: ignore[attr-defined]
+                return
+        raise AssertionError("the loop never comes to rest")
+
     def complete(self, work: Coroutine[Any, Any, T], *, within: float = 86_400.0) -> T:
         """Run to the end; AssertionError when it can never come, or only after more than `within` seconds."""
         task = self.create_task(work)

@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from openwmi.calls.table import Calls
 from openwmi.model.errors import WbemError, error
-from openwmi.model.status import E_NOTIMPL, RPC_S_SERVER_UNAVAILABLE, failed
+from openwmi.model.status import E_ACCESSDENIED, E_NOTIMPL, RPC_S_SERVER_UNAVAILABLE, failed
 from openwmi.remote.client.activation import Activated, activate
 from openwmi.remote.client.choosing import UNREACHED, Choice, choose
 from openwmi.remote.client.failures import placed
@@ -23,6 +23,7 @@ from openwmi.remote.client.receiving import Receiver
 from openwmi.remote.client.settings import Settings
 from openwmi.remote.outbound.channel import Channel
 from openwmi.remote.outbound.dialling import ENDPOINT_MAPPER, Address
+from openwmi.remote.outbound.failures import failure
 from openwmi.remote.outbound.pinging import Pinger
 from openwmi.remote.outbound.references import PARTING, RemoteExporter
 from openwmi.remote.outbound.resolving import server_alive2
@@ -163,7 +164,7 @@ class Machine:
                 network=settings.network,
             )
             try:
-                activated = await activate(opening)
+                activated = await _activated(opening, credentials)
                 channel = await _exporter(opening, activated, security, resolver, settings)
             except BaseException:
                 opening.abort()
@@ -301,6 +302,18 @@ def _calls(loop: asyncio.AbstractEventLoop, principal: str, settings: Settings) 
     if found is None:
         found = tables[principal] = Calls(loop, settings)
     return found
+
+
+async def _activated(opening: Channel, credentials: Credentials) -> Activated:
+    """The first call is where a log-on that failed shows (wire.md 2.4)."""
+    try:
+        return await activate(opening)
+    except WbemError as reason:
+        if reason.code != E_ACCESSDENIED:
+            raise
+        who = credentials.user or "the user of these tickets"
+        why = f"{opening.peer.host} does not let {who} in: the password is wrong, or the account may not activate WMI"
+        raise failure(E_ACCESSDENIED, why, opening.peer, reason.phase or "activation", reason) from reason
 
 
 async def _exporter(
