@@ -88,6 +88,7 @@ def test_only_key_qualifiers_make_keys() -> None:
     assert keys == {
         "cim_datafile": ("Name",),
         "win32_computersystem": ("Name",),
+        "win32_directory": ("Name",),
         "win32_environment": ("Name", "UserName"),
         "win32_logicaldisk": ("DeviceID",),
         "win32_localtime": (),

@@ -196,3 +196,30 @@ def test_a_directory_that_is_not_there_has_no_files(ask: Ask, tmp_path: Path) ->
     assert ask("CIM_DataFile", Name=f"{tmp_path}/none/x") == []
     host: Any = Host(str(tmp_path))
     assert exact(host, "/none/x") is None
+
+
+# Directories
+
+
+@pytest.mark.req("G-45", "G-02")
+def test_directories_are_instances_of_a_class_of_their_own(ask: Ask, look_up: LookUp, tree: Tree) -> None:
+    mounts = {"/proc/self/mountinfo": MOUNTS}
+    root = tree({**mounts, "/a/b/x": "", "/a/file": "", "/a/.c.d/y": "", "/link": "->a", "/data/e/z": ""})
+    found = [row["Name"] for row in ask("Win32_Directory", "Name", root=root, Path="/a/")]
+    assert found == ["/a/.c.d", "/a/b"]
+    every = {row["Name"] for row in ask("Win32_Directory", "Name", root=root)}
+    assert every == {"/", "/a", "/a/b", "/a/.c.d", "/link", "/data", "/data/e"}
+    one = look_up("Win32_Directory", root=root, Name="/A/.C.D")
+    assert one is not None
+    check_types("Win32_Directory", [one])
+    assert (one["Name"], one["Path"], one["FileName"], one["Extension"]) == ("/a/.c.d", "/a/", ".c", "d")
+    assert (one["FileType"], one["FileSize"], one["Hidden"], one["Drive"]) == ("File Folder", None, True, "/")
+    assert one["CreationClassName"] == "Win32_Directory"
+    for name in ("/a/file", "/none", "a"):
+        assert look_up("Win32_Directory", root=root, Name=name) is None
+    linked = look_up("Win32_Directory", root=root, Name="/link")
+    assert linked is not None
+    top = look_up("Win32_Directory", root=root, Name="/")
+    assert top is not None
+    assert (top["Name"], top["Path"], top["FileName"]) == ("/", "/", "")
+    assert ask("Win32_Directory", root=root, caller=GUEST, Path="/a/") == []

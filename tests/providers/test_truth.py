@@ -39,6 +39,7 @@ DOCUMENTED = {
     "Win32_Processor": "win32-processor.md",
     "CIM_LogicalDevice": "cim-logicaldevice.md",
     "CIM_DataFile": "cim-datafile.md",
+    "Win32_Directory": "win32-directory.md",
 }
 # In neither: the pages of their subclasses list what they inherit, a sister or a base class is in the repository.
 UNSEEN = {

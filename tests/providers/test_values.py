@@ -15,7 +15,7 @@ from openwmi.providers import CLASSES
 from openwmi.providers.cimwin32 import CimWin32
 
 # What has instances only beside a program of the system, or for a question that names some, is checked with its family.
-ASKED_ELSEWHERE = {"win32_ntlogevent", "win32_service", "cim_datafile"}
+ASKED_ELSEWHERE = {"win32_ntlogevent", "win32_service", "cim_datafile", "win32_directory"}
 READ = sorted(name for name, entry in CLASSES.items() if entry.module and name not in ASKED_ELSEWHERE)
 every_class = pytest.mark.parametrize("name", READ)
 CLOCKS = {"win32_localtime", "win32_utctime"}  # of no base class, and without a name

@@ -67,6 +67,8 @@ CLASSES: dict[str, Entry] = {
     "win32_service": Entry("Win32_BaseService", "service", "service"),
     "cim_logicalfile": Entry("CIM_LogicalElement", "datafile", None),
     "cim_datafile": Entry("CIM_LogicalFile", "datafile", "datafile"),
+    "cim_directory": Entry("CIM_LogicalFile", "datafile", None),
+    "win32_directory": Entry("CIM_Directory", "datafile", "directory"),
     "win32_devicechangeevent": Entry("__ExtrinsicEvent", "volumechange", None),
     "win32_volumechangeevent": Entry("Win32_DeviceChangeEvent", "volumechange", None),
 }

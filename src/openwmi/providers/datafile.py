@@ -78,8 +78,8 @@ def mount_of(host: Host, path: bytes) -> Mount | None:
     return found
 
 
-def look(host: Host, path: bytes) -> File | None:
-    """The file at a path; None when there is none, or a directory."""
+def look(host: Host, path: bytes, *, directory: bool = False) -> File | None:
+    """The file, or the directory, at a path; None when there is none, or the other."""
     there = real(host, path)
     try:
         status = os.stat(there)
@@ -88,7 +88,7 @@ def look(host: Host, path: bytes) -> File | None:
             status = os.lstat(there)
         except OSError:
             return None
-    return None if S_ISDIR(status.st_mode) else File(host, path, status)
+    return File(host, path, status) if S_ISDIR(status.st_mode) is directory else None
 
 
 def exact(host: Host, path: str) -> bytes | None:
@@ -116,20 +116,22 @@ def _listing(host: Host, directory: bytes) -> list[bytes]:
         return []
 
 
-def files_in(host: Host, directory: bytes) -> Iterator[File]:
-    """The files of one directory, by name."""
-    base = directory.rstrip(b"/") + b"/"
-    for name in sorted(_listing(host, directory)):
-        found = look(host, base + name)
+def files_in(host: Host, path: bytes, *, directory: bool = False) -> Iterator[File]:
+    """The files, or the directories, in one directory, by name."""
+    base = path.rstrip(b"/") + b"/"
+    for name in sorted(_listing(host, path)):
+        found = look(host, base + name, directory=directory)
         if found is not None:
             yield found
 
 
-class DataFiles(Readable):
-    """The files of the host whose tree begins at `root`, as the caller's own user sees them: what this program may see
-    is not for others."""
+class LogicalFiles(Readable):
+    """The files or the directories of the host whose tree begins at `root`, as the caller's own user sees them: what
+    this program may see is not for others."""
 
     guard = Guard(instances=True)
+    columns: Mapping[str, Callable[[File], object]]
+    directory: bool
 
     def __init__(self, root: str = "", *, limit: int = WALK_LIMIT) -> None:
         self._root = root
@@ -139,7 +141,7 @@ class DataFiles(Readable):
         if not request.as_caller:
             return
         host = Host(self._root)
-        read = reader(COLUMNS, request.columns)
+        read = reader(self.columns, request.columns)
         yield from map(read, self._asked_for(host, request))
 
     def instance(self, request: Request, keys: Mapping[str, object]) -> Row | None:
@@ -147,18 +149,18 @@ class DataFiles(Readable):
             return None
         host = Host(self._root)
         path = exact(host, str(keys.get("Name")))
-        found = None if path is None else look(host, path)
-        return None if found is None else reader(COLUMNS, request.columns)(found)
+        found = None if path is None else look(host, path, directory=self.directory)
+        return None if found is None else reader(self.columns, request.columns)(found)
 
     def _asked_for(self, host: Host, request: Request) -> Iterator[File]:
         name, directory = wanted(request, "Name"), wanted(request, "Path")
         if name is not None:
             path = exact(host, name)
-            found = None if path is None else look(host, path)
+            found = None if path is None else look(host, path, directory=self.directory)
             return iter(()) if found is None else iter((found,))
         if directory is not None:
             path = exact(host, directory)
-            return iter(()) if path is None else files_in(host, path)
+            return iter(()) if path is None else files_in(host, path, directory=self.directory)
         return self._bounded(self._walk(host, request))
 
     def _bounded(self, files: Iterator[File]) -> Iterator[File]:
@@ -179,20 +181,28 @@ class DataFiles(Readable):
                 yield from self._below(host, os.fsencode(mount.point), request)
 
     def _below(self, host: Host, top: bytes, request: Request) -> Iterator[File]:
-        """The files below a directory, without what is mounted there."""
+        """The files below a directory, or the directories with itself, without what is mounted there."""
         mounts = {os.fsencode(mount.point) for mount in host.mounts} - {top}
         waiting = [top]
         while waiting and not request.cancelled:
             directory = waiting.pop()
             base = directory.rstrip(b"/") + b"/"
             below = []
+            if (
+                directory == top
+                and self.directory
+                and (itself := look(host, top, directory=True)) is not None
+            ):
+                yield itself
             for name in sorted(_listing(host, directory)):
                 path = base + name
                 there = real(host, path)
-                if os.path.isdir(there):
-                    if not os.path.islink(there) and path not in mounts:
-                        below.append(path)
-                elif (found := look(host, path)) is not None:
+                if path in mounts:
+                    continue
+                if os.path.isdir(there) and not os.path.islink(there):
+                    below.append(path)
+                found = look(host, path, directory=self.directory)
+                if found is not None:
                     yield found
             waiting += reversed(below)
 
@@ -271,4 +281,13 @@ COLUMNS: Final[dict[str, Callable[[File], object]]] = {
     "Status": lambda file: "OK",
     "Writeable": _may(os.W_OK),
 }
+
+
+class DataFiles(LogicalFiles):
+    """CIM_DataFile."""
+
+    columns = COLUMNS
+    directory = False
+
+
 family = DataFiles
