@@ -57,6 +57,7 @@ async def closed(host: Host, services: RemoteServices) -> None:
 
 
 @pytest.mark.req("calls:A32")
+@pytest.mark.req("calls:A32", "calls:F26")
 def test_a_query_from_log_on_to_release() -> None:
     async def work() -> None:
         host = Host(things(250))

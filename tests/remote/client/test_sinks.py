@@ -83,6 +83,7 @@ def test_objects_are_pushed_into_the_sink() -> None:
 
 
 @pytest.mark.req("calls:E18")
+@pytest.mark.req("calls:E18")
 def test_nothing_listens_for_a_query_that_is_pulled() -> None:
     """calls.md E18."""
 
@@ -595,6 +596,7 @@ def waiting_sink(test: Callable[[Host, SinkCall], Awaitable[None]], **options: A
     run(work)
 
 
+@pytest.mark.req("calls:E3", "calls:E15", "calls:E16")
 @pytest.mark.parametrize(
     ("level", "password", "user"),
     [(5, PASSWORD, USER), (6, "guessed", USER), (6, PASSWORD, "eve")],
@@ -633,6 +635,7 @@ async def called_back(host: Host, call: SinkCall, security: Security) -> int:
         await proxy.exporter.channel.close()
 
 
+@pytest.mark.req("calls:A4", "calls:E13")
 def test_callbacks_come_at_integrity_where_the_log_on_did() -> None:
     async def test(host: Host, call: SinkCall) -> None:
         for level in (5, 6):
