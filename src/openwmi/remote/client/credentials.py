@@ -91,6 +91,14 @@ class Credentials:
         """Whether Kerberos has something to go by, other than a password that may be NTLM's alone."""
         return bool(self.keytab or self._ccache or "@" in self.user or not self.user)
 
+    def securities(self, host: str) -> list[Security]:
+        """How an association with a host may log on, the best way first. With "negotiate" a host that takes nothing but
+        negotiation gets that, around NTLM."""
+        first = self.security(host)
+        if self.auth != "negotiate" or self._wants_kerberos(host):
+            return [first]
+        return [first, Security(self._negotiated_ntlm, self.level)]
+
     def security(self, host: str) -> Security:
         """How an association with a host logs on. SEC_E_NO_CREDENTIALS where there is nothing to log on with."""
         if self._wants_kerberos(host):
@@ -114,6 +122,11 @@ class Credentials:
         domain, name = self.account
         credential = Credential(name, domain=domain, hashed=self.secret)
         return Initiator(credential, os.urandom(_NTLM_RANDOMNESS), filetime=filetime(), target=target)
+
+    def _negotiated_ntlm(self, target: str) -> SecurityContext:
+        from openwmi.wire import spnego
+
+        return spnego.initiating(ntlm=self._ntlm(target))
 
     async def _negotiated(self, target: str) -> SecurityContext:
         """Kerberos; with "negotiate" NTLM instead where no ticket is to be had and NTLM is an option."""

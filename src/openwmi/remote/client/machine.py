@@ -15,7 +15,13 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from openwmi.calls.table import Calls
 from openwmi.model.errors import WbemError, error
-from openwmi.model.status import E_ACCESSDENIED, E_NOTIMPL, RPC_S_SERVER_UNAVAILABLE, failed
+from openwmi.model.status import (
+    E_ACCESSDENIED,
+    E_NOTIMPL,
+    RPC_S_SERVER_UNAVAILABLE,
+    RPC_S_UNKNOWN_AUTHN_SERVICE,
+    failed,
+)
 from openwmi.remote.client.activation import Activated, activate
 from openwmi.remote.client.choosing import UNREACHED, Choice, choose
 from openwmi.remote.client.failures import placed
@@ -42,7 +48,7 @@ from openwmi.wire.wmi.login import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Sequence
 
     from openwmi.contract.context import Context
     from openwmi.remote.client.credentials import Credentials
@@ -151,18 +157,12 @@ class Machine:
         settings = settings or Settings()
         with placed(resolver.host):
             try:
-                security = credentials.security(resolver.host)
+                securities = credentials.securities(resolver.host)
             except WbemError:
                 # Whether the host is there is said first: nobody's password helps where it is not.
                 await server_alive2(resolver, network=settings.network)
                 raise
-            opening = await Channel.open(
-                resolver,
-                IRemoteSCMActivator,
-                security,
-                target=f"RPCSS/{resolver.host}",
-                network=settings.network,
-            )
+            opening, security = await _opened(resolver, securities, settings)
             try:
                 activated = await _activated(opening, credentials)
                 channel = await _exporter(opening, activated, security, resolver, settings)
@@ -314,6 +314,27 @@ async def _activated(opening: Channel, credentials: Credentials) -> Activated:
         who = credentials.user or "the user of these tickets"
         why = f"{opening.peer.host} does not let {who} in: the password is wrong, or the account may not activate WMI"
         raise failure(E_ACCESSDENIED, why, opening.peer, reason.phase or "activation", reason) from reason
+
+
+async def _opened(
+    resolver: Address, securities: Sequence[Security], settings: Settings
+) -> tuple[Channel, Security]:
+    """The channel to the activator, with the first kind of authentication that is taken there."""
+    refusal: WbemError | None = None
+    for security in securities:
+        target = f"RPCSS/{resolver.host}"
+        try:
+            channel = await Channel.open(
+                resolver, IRemoteSCMActivator, security, target=target, network=settings.network
+            )
+        except WbemError as reason:
+            if reason.code != RPC_S_UNKNOWN_AUTHN_SERVICE:
+                raise
+            refusal = reason
+        else:
+            return channel, security
+    assert refusal is not None  # there is one kind at least
+    raise refusal
 
 
 async def _exporter(
