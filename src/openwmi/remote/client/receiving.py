@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from openwmi.remote.inbound.association import Association
     from openwmi.remote.inbound.incoming import Exported
     from openwmi.wire.decoding import Trace
+    from openwmi.wire.rpc.events import Established
     from openwmi.wire.rpc.security import SecurityContext
 
 _REFERENCES: Final = 5
@@ -56,6 +57,7 @@ class Receiver:
         self._listener: Listener | None = None
         self._places: dict[tuple[str, bool], asyncio.Future[Address]] = {}
         self._users: set[Machine] = set()
+        self._came: set[str] = set()  # the addresses from which somebody has logged on
 
     @classmethod
     def here(cls) -> Receiver:
@@ -87,6 +89,7 @@ class Receiver:
                 self.exporter,
                 self._accept,
                 admit=self._admits,
+                established=self._established,
                 limits=ListenerLimits(),
                 clock=_now,
                 trace=trace,
@@ -114,6 +117,8 @@ class Receiver:
     async def leave(self, machine: Machine) -> None:
         """A machine is let go. Nothing listens when no machine is left that ever had a sink."""
         self._users.discard(machine)
+        if all(one.address != machine.address for one in self._users):
+            self._came.discard(machine.address)
         listener = self._listener
         if not self._users and listener is not None:
             self._listener = None
@@ -131,11 +136,12 @@ class Receiver:
         return any(machine.address == host for machine in self._machines)
 
     def reached(self, machine: Machine) -> bool:
-        """Whether a machine has a connection here, and has logged on."""
-        listener = self._listener
-        return listener is not None and any(
-            one.proven and one.peer.host == machine.address for one in listener.associations
-        )
+        """Whether a machine has logged on here. It need not stay: what it came for may be only where the sink is, until
+        there is something to tell."""
+        return machine.address in self._came
+
+    def _established(self, association: Association, event: Established) -> None:
+        self._came.add(association.peer.host)
 
     def _accept(self, auth_type: int, level: int, association: Association) -> SecurityContext | None:
         """The accepting side of a callback's log-on: the server comes as the user that we logged on to it as, whose

@@ -18,7 +18,7 @@ from openwmi.remote.inbound.incoming import Exported, Fault, Handler, Incoming, 
 from openwmi.remote.inbound.limits import ExporterLimits
 from openwmi.remote.inbound.objects import Objects, Pointer
 from openwmi.remote.inbound.remunknown import REM_UNKNOWN
-from openwmi.remote.inbound.resolver import RESOLVER, UNCHECKED
+from openwmi.remote.inbound.resolver import RESOLVER, UNCHECKED, UNCHECKED_PINGS
 from openwmi.wire.dcom import guids
 from openwmi.wire.dcom.objref import Standard, StdObjRef
 from openwmi.wire.errors import (
@@ -104,7 +104,10 @@ class Exporter:
         """The same for the caller of a method, over whose connection it is used."""
         user = self.principal(incoming.identity)
         reference = self.export(exported, iid, user=user, local=incoming.association.local)
-        self.objects.use_of(exported, incoming.association)
+        if (
+            not incoming.association.gone.is_set()
+        ):  # else it was given to nobody, and goes when its time is up
+            self.objects.use_of(exported, incoming.association)
         return reference
 
     def std(self, pointer: Pointer, refs: int) -> StdObjRef:
@@ -149,7 +152,8 @@ class Exporter:
         return self._invoke(incoming, request, target)
 
     def _resolve(self, incoming: Incoming, request: RequestReceived) -> bytes:
-        if request.level < self.level and request.opnum not in UNCHECKED:
+        unchecked = UNCHECKED if self.objects.connected else UNCHECKED_PINGS
+        if request.level < self.level and request.opnum not in unchecked:
             raise Fault(ACCESS_DENIED)
         found = RESOLVER.get(request.opnum)
         if found is None:

@@ -63,7 +63,7 @@ class Objects:
         self, random: Callable[[int], bytes], limits: ExporterLimits, *, connected: bool = True
     ) -> None:
         self._random = random
-        self._connected = connected
+        self.connected = connected
         self._limits = limits
         self._entries: dict[int, Entry] = {}
         self._by_object: dict[int, Entry] = {}
@@ -199,7 +199,7 @@ class Objects:
 
     def _is_connected(self, entry: Entry) -> bool:
         """For who pings an open connection is no sign of life: it may be dead, and to leave a set is to let go."""
-        return self._connected and bool(entry.associations) and not entry.pinged
+        return self.connected and bool(entry.associations) and not entry.pinged
 
     def expire(self, now: float) -> None:
         """Remove the objects whose pings have stopped, and those that were never pinged and whose connections are gone

@@ -57,3 +57,5 @@ RESOLVER: Final = {
 }
 # What works for everybody: signs of life ([MS-DCOM] 3.1.2.5.1.4, .6), and the ping that proves nothing but a number.
 UNCHECKED: Final = frozenset({x.SERVER_ALIVE.opnum, x.SERVER_ALIVE2.opnum, x.SIMPLE_PING.opnum})
+# Where pings alone keep objects alive, they are heard from servers, too, that cannot log on here: a ping takes nothing.
+UNCHECKED_PINGS: Final = UNCHECKED | {x.COMPLEX_PING.opnum}
