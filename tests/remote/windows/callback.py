@@ -24,6 +24,7 @@ from openwmi.wire.wmi import results
 from openwmi.wire.wmi.guids import IWbemObjectSink
 
 CALLED_BACK_WITHIN = 60.0
+PING_PERIOD = 120.0
 PRIVACY_FIRST = (AuthLevel.PRIVACY, AuthLevel.INTEGRITY, AuthLevel.PACKET, AuthLevel.CONNECT)
 _CID = UUID("eeeeeeee-0000-4000-8000-000000000001")
 
@@ -172,11 +173,19 @@ class SinkAbroad:
         self.line: Line | None = None
         self.rem_unknown = UUID(int=0)
         self._place: tuple[str, int] | None = None
+        (first, *_) = [one for one in found.bindings.strings if one.tower == TOWER_TCP]
+        self._resolver = (first.host, first.port or 135)
+        self.unpinged: list[Gone] = []  # pings that failed
 
     @property
     def key(self) -> tuple[int, int]:
         """What makes it the same sink ([MS-DCOM] 1.3.2): exporter and object."""
         return self.std.oxid, self.std.oid
+
+    async def unmarshal(self) -> None:
+        """What taking a reference apart brings about: its exporter is looked for ([MS-DCOM] 3.2.4.1.2)."""
+        if self._place is None:
+            await self._resolve()
 
     async def _resolve(self) -> None:
         """ServerAlive2 without security finds the binding; ResolveOxid2, with it where it is taken."""
@@ -217,8 +226,7 @@ class SinkAbroad:
 
     async def call(self, method: Any, inputs: Any) -> int:
         """Indicate or SetStatus, one level lower after each refusal; the HRESULT of the sink."""
-        if self._place is None:
-            await self._resolve()
+        await self.unmarshal()
         assert self._place is not None
         while True:
             try:
@@ -248,6 +256,27 @@ class SinkAbroad:
         self, flags: int, status: int, text: str | None = None, error: bytes | None = None
     ) -> int:
         return await self.call(results.SET_STATUS, results.SetStatus(flags, status, text, error))
+
+    async def ping(self) -> None:
+        """As the host's resolver does while the sink is held; without authentication ([MS-DCOM] 3.2.6.1)."""
+        number, sequence = 0, 0
+        while True:
+            await asyncio.sleep(PING_PERIOD)
+            sequence += 1
+            try:
+                line = await Line.open(
+                    self.loop, self._resolver, [guids.IObjectExporter], None, AuthLevel.NONE
+                )
+                if number:
+                    asked: Any = exporter.SimplePing(number)
+                    await line.call(guids.IObjectExporter, exporter.SIMPLE_PING, asked)
+                else:
+                    asked = exporter.ComplexPing(0, sequence, (self.std.oid,), None)
+                    answer = await line.call(guids.IObjectExporter, exporter.COMPLEX_PING, asked)
+                    number = answer.set_id
+                line.close()
+            except Gone as reason:
+                self.unpinged.append(reason)
 
     async def release(self) -> None:
         """The sum of the references, then goodbye."""

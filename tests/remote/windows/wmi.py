@@ -291,13 +291,16 @@ class Delivery:
         self.task = asyncio.get_running_loop().create_task(self.run())
 
     async def run(self) -> None:
+        pings = asyncio.ensure_future(self.sink.ping())
         try:
+            await self.sink.unmarshal()
             await (self.host.script or deliver)(self)
         except Gone as reason:
             self.failure = reason
         except AssertionError as wrong:  # of a test's script
             self.host.wrong.append(wrong)
         finally:
+            pings.cancel()
             self.host.pending.discard(self)
             await self.sink.release()
 
