@@ -70,12 +70,12 @@ def apartment() -> com.IWbemUnsecuredApartment:
     return created(com.CLSID_UnsecuredApartment, com.IID_IWbemUnsecuredApartment, com.CLSCTX_LOCAL_SERVER)
 
 
-def exported() -> bytes:
-    """The reference that the server was given to the one sink that waits."""
+def exported(user: str = "ada") -> bytes:
+    """The reference that the server was given to the one sink of a user that waits."""
 
     async def found() -> bytes:
         receiver = Receiver.here()
-        (held,) = receiver.exporter.objects
+        (held,) = [one for one in receiver.exporter.objects if one._machine.credentials.user == user]  # type: ignore[attr-defined]
         (place,) = {one.result() for one in receiver._places.values()}
         return receiver.reference(held, place)
 
@@ -131,6 +131,27 @@ def test_a_stub_is_called_by_the_server_that_was_given_it_and_by_nobody_else(
     assert sink.final.wait(SECONDS)
     assert (sink.indicated, sink.finals) == ([1], [com.WBEM_E_CALL_CANCELLED])
     stub.Release()
+
+
+@pytest.mark.slow
+@pytest.mark.req("calls:E3")
+def test_two_accounts_of_one_process_do_not_reach_each_others_sinks(
+    far: com.IWbemServices, target: str
+) -> None:
+    """Both prove who they are to the same port; each may call what was exported for it."""
+    hr, other = log_on(target, "bob")
+    assert hr == 0
+    mine, theirs = Recorder(), Recorder()
+    assert far.ExecNotificationQueryAsync("WQL", EVENTS, 0, None, mine) == 0
+    assert other.ExecNotificationQueryAsync("WQL", EVENTS, 0, None, theirs) == 0
+    for owner, sink, stranger in (("ada", mine, "bob"), ("bob", theirs, "ada")):
+        reference = exported(owner)
+        assert asyncio.run(called(reference, (stranger, PASSWORD, 6))) == E_ACCESSDENIED
+        assert not sink.called.is_set()
+        assert asyncio.run(called(reference, (owner, PASSWORD, 6))) == 0
+        assert sink.final.wait(SECONDS)
+        assert sink.finals == [0]
+    other.Release()
 
 
 class Hardened(Recorder):

@@ -16,6 +16,7 @@ from tests.remote.kit import Caller
 from tests.remote.server.serving import NAMESPACE, PASSWORD, Served
 from tests.remote.server.session import INTERFACES, CollectingSink, Session, SinkHost, ipid_of, sink_host
 
+from openwmi import testing
 from openwmi.host import provide
 from openwmi.model import status
 from openwmi.mof import class_declarations
@@ -234,6 +235,39 @@ async def test_a_sink_that_fails_at_progress_is_cancelled_and_one_that_fails_at_
         assert [one.flags for one in late.statuses].count(0) == 1
         assert [one.N for one in late.objects] == [1, 2]
         assert (early.releases, late.releases) == (1, 1)
+
+
+class Pausing(CollectingSink):
+    """Keeps its third callback waiting until the gate opens."""
+
+    async def _callback(self, incoming: Any) -> Any:
+        if len(self.batches) == 3 and not self.statuses:
+            self.gate.clear()
+            self.paused.set()
+        return await super()._callback(incoming)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.paused = asyncio.Event()
+
+
+@pytest.mark.req("calls:D5")
+async def test_cancel_ends_a_batch_that_takes_several_callbacks(
+    served: Served, address: tuple[str, int]
+) -> None:
+    """What a provider hands over at once goes out in several Indicates where it is large."""
+    wide = [{"N": n, "S": "x" * 20_000} for n in range(60)]
+    testing.provide(NAMESPACE, "class Wide { [key] uint32 N; string S; };", instances=lambda: iter(wide))
+    async with client(address) as (session, host):
+        sink = Pausing()
+        reference = host.export(sink)
+        assert await session.query_async("SELECT * FROM Wide", reference) == 0
+        await within(sink.paused)
+        assert await session.cancel(reference) == 0
+        sink.gate.set()
+        await within(sink.gone)
+        assert len(sink.batches) == 3
+        assert [one.status for one in sink.statuses] == [status.WBEM_E_CALL_CANCELLED]
 
 
 @pytest.mark.req("calls:D1", "calls:F15")
