@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import pty
+import subprocess
+import sys
+import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.cli.conftest import Main
+from tests.cli.conftest import ROOT, Main
 from tests.remote.server.serving import NAMESPACE, PASSWORD, Served
 
 Ask = Callable[..., "Main"]
+
+_ROW_1 = ("query", "SELECT N FROM Row WHERE N = 1")
+
+_EXTRAS = ROOT / ".venv" / ".openwmi-extras"
+_HAS_WIRE = _EXTRAS.exists() and "wire" in _EXTRAS.read_text().split()
+launched = pytest.mark.skipif(
+    not _HAS_WIRE, reason="the launcher would install the extra `wire` from the network"
+)
 
 
 @pytest.fixture(scope="module")
@@ -125,13 +139,75 @@ def test_exit_codes(main: Main, ask: Ask, host: str, tmp_path: Path) -> None:
 def test_a_password_from_the_environment(
     main: Main, host: str, password: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    words = ("query", "SELECT N FROM Row WHERE N = 1", "-H", host, "-n", NAMESPACE)
+    words = (*_ROW_1, "-H", host, "-n", NAMESPACE)
     monkeypatch.setenv("OPENWMI_USER", "ada")
     monkeypatch.setenv("OPENWMI_PASSWORD_FILE", password)
     assert main(*words).out == "1\n"
     monkeypatch.delenv("OPENWMI_PASSWORD_FILE")
     monkeypatch.setenv("OPENWMI_PASSWORD", PASSWORD)
     assert main(*words).out == "1\n"
+
+
+class _Ring(types.ModuleType):
+    """The package keyring, with one password in it or locked."""
+
+    def __init__(self, kept: str | None) -> None:
+        super().__init__("keyring")
+        self.kept = kept
+        self.asked: list[tuple[str, str]] = []
+
+    def get_password(self, service: str, name: str) -> str:
+        self.asked.append((service, name))
+        if self.kept is None:
+            raise RuntimeError("locked")
+        return self.kept
+
+
+def test_a_password_from_the_key_ring(main: Main, host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = (*_ROW_1, "-H", host, "-n", NAMESPACE, "--user", "ada")
+    ring = _Ring(PASSWORD)
+    monkeypatch.setitem(sys.modules, "keyring", ring)
+    assert main(*words).out == "1\n"
+    assert [service for service, _ in ring.asked] == ["openwmi"]
+    assert ring.asked[0][1].startswith("ada@127.0.0.1")
+    monkeypatch.setitem(sys.modules, "keyring", _Ring(None))  # locked, and nobody at a keyboard
+    assert main(*words).code == 4
+
+
+@pytest.mark.slow
+@launched
+def test_the_launcher_asks_at_the_keyboard_once(host: str) -> None:
+    """It starts the program a second time for a package: before the password is asked for."""
+    pid, terminal = pty.fork()
+    if pid == 0:  # the program, with a terminal of its own
+        os.environ.pop("OPENWMI_NEEDS", None)
+        os.execv(str(ROOT / "openwmi"), ["openwmi", *_ROW_1, "-H", host, "-n", NAMESPACE, "--user", "ada"])
+    said = b""
+    while not said.endswith(b": "):
+        said += os.read(terminal, 1000)
+    assert said.startswith(b"password of ada on 127.0.0.1")
+    os.write(terminal, PASSWORD.encode() + b"\n")
+    said = b""
+    with contextlib.suppress(OSError):  # EIO: the program has ended
+        while b"password" not in said and (more := os.read(terminal, 1000)):
+            said += more
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    assert said.split()[-1] == b"1"
+
+
+@pytest.mark.slow
+@launched
+def test_the_launcher_reads_standard_input_once(host: str) -> None:
+    ended = subprocess.run(
+        [str(ROOT / "openwmi"), *_ROW_1, "-H", host, "-n", NAMESPACE, "-u", "ada", "--password-file", "-"],
+        input=f"{PASSWORD}\n".encode(),
+        capture_output=True,
+        timeout=60,
+        check=True,
+        env={name: value for name, value in os.environ.items() if name != "OPENWMI_NEEDS"},
+    )
+    assert ended.stdout == b"1\n"
 
 
 def test_a_trace_of_what_passes(ask: Ask, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from openwmi.cli.options import Misuse
@@ -30,6 +31,9 @@ _MAX_PASSWORD = 4096
 
 def log_on(options: Options, host: str) -> dict[str, Any]:
     """What `openwmi.sync.connect` takes besides the target, from options, environment, key ring and keyboard."""
+    _need("cryptography")
+    if options.auth == "kerberos":
+        _need("gssapi")
     user = options.user or os.environ.get("OPENWMI_USER")
     found: dict[str, Any] = {"user": user, "password": _password(options, user, host)}
     for name in ("auth", "auth_level", "delivery", "timeout"):
@@ -37,6 +41,12 @@ def log_on(options: Options, host: str) -> dict[str, Any]:
         if value is not None:
             found[name] = value
     return found
+
+
+def _need(package: str) -> None:
+    """Miss a package now: the launcher starts the program anew to install it, and a password is read only once."""
+    if find_spec(package) is None:
+        raise ModuleNotFoundError(f"No module named {package!r}", name=package)
 
 
 def _password(options: Options, user: str | None, host: str) -> str | None:
