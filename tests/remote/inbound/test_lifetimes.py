@@ -97,6 +97,22 @@ async def test_a_call_under_way_keeps_its_object() -> None:
         await client.close()
 
 
+async def test_a_call_under_way_keeps_an_object_that_left_its_set_until_it_is_answered() -> None:
+    async with endpoint() as server:
+        ipid, oid = server.give(), oid_of(server, server.thing)
+        client = await server.connect([IID_IThing, RESOLVER])
+        made = await client.call(x.COMPLEX_PING, x.ComplexPing(0, 0, [oid], []), None, 1)
+        waiting = client.begin(WAIT, QUESTION, ipid)
+        await server.thing.begun.wait()
+        await client.call(x.COMPLEX_PING, x.ComplexPing(made.set_id, 1, [], [oid]), None, 1)
+        server.sweep(LIFE + 1)
+        assert server.thing.releases == 0
+        server.thing.waiting[0].set_result(None)
+        assert isinstance(await client.answer(waiting), bytes)
+        server.sweep(LIFE + 1)
+        assert server.thing.releases == 1
+
+
 async def test_what_needs_no_pings_stays() -> None:
     async with endpoint() as server:
         ipid = server.give(flags=SORF_NOPING)

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
+from tests.remote.kit import Caller
 from tests.remote.server.serving import NAMESPACE, PASSWORD, Served
 from tests.remote.server.session import ENUMERATOR, CollectingSink, Session, ipid_of, sink_host
 
 from openwmi.accounts import Accounts
 from openwmi.model import sddl, status
 from openwmi.service.access import Access
+from openwmi.wire.errors import RPC_E_DISCONNECTED
 from openwmi.wire.ntlm import nt_hash
 from openwmi.wire.wmi import enumerators as e
+from openwmi.wire.wmi import guids, login
 from openwmi.wire.wmi import services as w
 from openwmi.wire.wmi.types import EMPTY, object_in, reference_to
 
@@ -140,3 +147,43 @@ async def test_an_account_that_is_gone_enters_no_namespace_over_its_connection(
         accounts.remove("brief")
         with pytest.raises(AssertionError, match="0x80041003"):
             await brief.log_in(NAMESPACE)
+
+
+@pytest.mark.slow
+async def test_guesses_are_answered_late_noted_and_hold_the_account_back(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Over the network, too: four are free, and no more are gained by trying at the same time."""
+    served = Served(tmp_path)
+    now = [1000.0]
+    served.accounts._clock = lambda: now[0]
+    address = served.listen()
+
+    async def attempt(password: str) -> tuple[bool, float]:
+        """Whether a log-on is taken, and after how many seconds it is known."""
+        before = time.monotonic()
+        caller = await Caller.connect(address, [guids.IWbemLevel1Login], user="bob", password=password)
+        try:
+            answer = await caller.call(login.ESTABLISH_POSITION, login.EstablishPosition(), UUID(int=1))
+        finally:
+            await caller.close()
+        return answer == RPC_E_DISCONNECTED, time.monotonic() - before
+
+    try:
+        assert (await attempt(PASSWORD))[0]
+        guesses = await asyncio.gather(*(attempt(f"guess {number}") for number in range(5)))
+        assert [taken for taken, _ in guesses] == [False] * 5
+        assert min(seconds for _, seconds in guesses) > 0.4
+        assert not (await attempt(PASSWORD))[0], "held back, right or wrong"
+        now[0] += 61
+        assert (await attempt(PASSWORD))[0]
+        told = [
+            one.message
+            for one in caplog.records
+            if one.name == "openwmi.logon" and "could not" in one.message
+        ]
+        assert len(told) == 5
+        assert "bob could not log on from 127.0.0.1 (failure 5)" in told[-1]
+        assert not any("guess" in one for one in told)
+    finally:
+        await asyncio.to_thread(served.close)
