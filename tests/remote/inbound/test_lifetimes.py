@@ -156,6 +156,19 @@ def test_sets_and_their_members_are_bounded() -> None:
     assert not sets.holds(4)
 
 
+async def test_no_user_takes_the_room_for_the_sets_of_all() -> None:
+    async with endpoint(exporter_limits=ExporterLimits(sets=3, sets_per_user=2)) as server:
+        ada, bob = [await server.connect([RESOLVER], user=name) for name in ("ada", "bob")]
+
+        async def status(client: Any) -> int:
+            return int((await client.call(x.COMPLEX_PING, x.ComplexPing(0, 0, [], []))).status)
+
+        assert [await status(ada) for _ in range(3)] == [0, 0, 14]
+        assert [await status(bob) for _ in range(2)] == [0, 14], "there are three in all"
+        server.sweep(LIFE + 1)
+        assert [await status(ada) for _ in range(3)] == [0, 0, 14], "what nobody pings makes room"
+
+
 class Lifetimes(RuleBasedStateMachine):
     """Objects with references, sets and connections, and a plain count of all of them beside."""
 

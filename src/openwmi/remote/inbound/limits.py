@@ -46,14 +46,15 @@ class ExporterLimits:
     """Bounds of an object table.
 
     objects, per_user: exported at once; references: that one user may hold on one interface of one object; sets: of
-    pings; members: objects in one set. ping, periods: an object lives that many ping periods without a sign of life
-    ([MS-DCOM] 3.1.2.2, wire.md 5.7).
+    pings, sets_per_user of them of one user; members: objects in one set. ping, periods: an object lives that many ping
+    periods without a sign of life ([MS-DCOM] 3.1.2.2, wire.md 5.7).
     """
 
     objects: int = 100_000
     per_user: int = 50_000
     references: int = 1 << 20
     sets: int = 10_000
+    sets_per_user: int = 5_000
     members: int = 100_000
     ping: float = 120.0
     periods: int = 3

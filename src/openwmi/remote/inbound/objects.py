@@ -182,10 +182,17 @@ class Objects:
             self._forsake(entry, now)
 
     def changed(
-        self, set_id: int, sequence: int, added: tuple[int, ...], deleted: tuple[int, ...], now: float
+        self,
+        set_id: int,
+        sequence: int,
+        added: tuple[int, ...],
+        deleted: tuple[int, ...],
+        now: float,
+        *,
+        user: Hashable = None,
     ) -> tuple[int, int]:
-        """ComplexPing: (set, status)."""
-        set_id, status, gone = self.pings.change(set_id, sequence, added, deleted, now)
+        """ComplexPing of a user: (set, status)."""
+        set_id, status, gone = self.pings.change(set_id, sequence, added, deleted, now, user=user)
         for entry in filter(None, map(self._entries.get, added)):
             entry.pinged = True
         for oid in gone:

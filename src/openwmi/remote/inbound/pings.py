@@ -5,12 +5,13 @@ No clock and no I/O: the time is an argument.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from openwmi.wire.dcom.exporter import OR_INVALID_SET
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Hashable, Iterable
 
     from openwmi.remote.inbound.limits import ExporterLimits
 
@@ -21,9 +22,10 @@ _REORDERED: Final = 16
 
 
 class _Set:
-    __slots__ = ("members", "seen", "sequence")
+    __slots__ = ("members", "owner", "seen", "sequence")
 
-    def __init__(self, now: float) -> None:
+    def __init__(self, owner: Hashable, now: float) -> None:
+        self.owner = owner
         self.members: set[int] = set()
         self.seen = now
         self.sequence = 0
@@ -39,6 +41,7 @@ class PingSets:
         self._exists = exists
         self._limits = limits
         self._sets: dict[int, _Set] = {}
+        self._per_user: Counter[Hashable] = Counter()
         self._holders: dict[int, set[int]] = {}  # OID -> the sets that it is in
 
     def __len__(self) -> int:
@@ -57,17 +60,27 @@ class PingSets:
         return 0
 
     def change(
-        self, set_id: int, sequence: int, added: Iterable[int], deleted: Iterable[int], now: float
+        self,
+        set_id: int,
+        sequence: int,
+        added: Iterable[int],
+        deleted: Iterable[int],
+        now: float,
+        *,
+        user: Hashable = None,
     ) -> tuple[int, int, frozenset[int]]:
         """A ping that changes its set, or makes one (0): (set, status, objects that nobody pings for any more).
 
-        Objects that are not ours are passed over; a change that a later one overtook is only a ping.
+        user: who makes it, so that none takes the room of all. Objects that are not ours are passed over; a change
+        that a later one overtook is only a ping.
         """
         if not set_id:
-            if len(self._sets) >= self._limits.sets:
+            full = len(self._sets) >= self._limits.sets
+            if full or self._per_user[user] >= self._limits.sets_per_user:
                 return 0, _NO_RESOURCES, frozenset()
             set_id = int.from_bytes(self._random(8), "little") or 1
-            self._sets[set_id] = _Set(now)
+            self._sets[set_id] = _Set(user, now)
+            self._per_user[user] += 1
         elif set_id not in self._sets:
             return 0, OR_INVALID_SET, frozenset()
         found = self._sets[set_id]
@@ -90,6 +103,9 @@ class PingSets:
         gone: set[int] = set()
         for number in late:
             one = self._sets.pop(number)
+            self._per_user[one.owner] -= 1
+            if not self._per_user[one.owner]:
+                del self._per_user[one.owner]
             gone |= self._remove(number, one, set(one.members))
         return frozenset(gone)
 

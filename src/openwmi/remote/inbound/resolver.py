@@ -32,7 +32,10 @@ def _simple_ping(exporter: Exporter, incoming: Incoming, asked: x.SimplePing) ->
 
 def _complex_ping(exporter: Exporter, incoming: Incoming, asked: x.ComplexPing) -> x.ComplexPingAnswer:
     added, deleted = tuple(asked.added or ()), tuple(asked.deleted or ())
-    set_id, status = exporter.objects.changed(asked.set_id, asked.sequence, added, deleted, exporter.clock())
+    user = exporter.principal(incoming.identity)
+    set_id, status = exporter.objects.changed(
+        asked.set_id, asked.sequence, added, deleted, exporter.clock(), user=user
+    )
     return x.ComplexPingAnswer(set_id, status=status)
 
 
