@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import xml.etree.ElementTree as ElementTree
+from pathlib import Path
 
 import pytest
 from tests.cli.conftest import NAMESPACE, ROWS, Main
@@ -204,6 +205,26 @@ def test_classes_come_in_every_format(main: Main, name: str) -> None:
     code, out, err = main("query", "SELECT * FROM meta_class WHERE __CLASS = 'Cli_Other'", "-o", name)
     assert (code, err) == (0, "")
     assert "Cli_Other" in out
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize(
+    "verb", [("ls",), ("find", "Cli_Other"), ("sec", "show", "root/cimv2"), ("user", "ls"), ("sub", "ls")]
+)
+def test_what_is_no_object_comes_in_every_format_that_shows_rows(
+    main: Main, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, verb: tuple[str, ...], name: str
+) -> None:
+    monkeypatch.setenv("OPENWMI_HOME", str(tmp_path))  # without accounts and subscriptions
+    code, out, err = main(*verb, "-o", name)
+    if name in ("mof", "xml"):
+        assert (code, out) == (2, "")
+        assert f"-o {name} shows objects of WMI" in err
+        return
+    assert code == 0, err
+    if name == "json":
+        assert isinstance(json.loads(out), list)
+    if name == "name" and verb == ("ls",):
+        assert "root/cimv2" in out.splitlines()
 
 
 def test_a_class_is_whole_in_json(main: Main) -> None:

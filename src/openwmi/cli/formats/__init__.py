@@ -13,11 +13,14 @@ if TYPE_CHECKING:
 FORMATS = ("table", "list", "tsv", "csv", "json", "jsonl", "xml", "name", "mof")
 
 
-def writer_for(name: str | None, console: Console, *, raw: bool = False, single: bool = False) -> Writer:
+def writer_for(
+    name: str | None, console: Console, *, raw: bool = False, single: bool = False, objects: bool = True
+) -> Writer:
     """The writer of a format; None is a table on a terminal and `tsv`, one record a line, elsewhere.
 
     raw: datetimes as DMTF text. single: exactly one object comes, so that a terminal gets a list rather than a
-    table of one row and JSON is no array. Raises Misuse for a format that does not exist.
+    table of one row and JSON is no array. objects: False where only rows come, which some formats cannot show. Raises
+    Misuse for those, and for a format that does not exist.
     """
     if name is None:
         name = ("list" if single else "table") if console.terminal else "tsv"
@@ -32,4 +35,6 @@ def writer_for(name: str | None, console: Console, *, raw: bool = False, single:
         )
     module = __import__(f"openwmi.cli.formats.{name}", fromlist=("Writer",))
     made: Writer = module.Writer(console, raw=raw, single=single)
+    if made.needs_objects and not objects:
+        raise Misuse(f"-o {name} shows objects of WMI, and these are none")
     return made

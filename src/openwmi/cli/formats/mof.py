@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 class Writer(writer.Writer):
     """Objects as their MOF declarations."""
 
+    needs_objects = True
+
     def batch(self, batch: Batch) -> None:
         from openwmi.mof import print_class, print_instance
 

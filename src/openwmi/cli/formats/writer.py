@@ -27,9 +27,11 @@ class Writer:
     """One result in one format; a format overrides `start`, `rows` and `finish`, or `batch` when it wants objects.
 
     wants_paths: the format cannot do without the objects' paths, which a query then has to bring along.
+    needs_objects: it shows objects, and has no use for rows.
     """
 
     wants_paths = False
+    needs_objects = False
 
     def __init__(self, console: Console, *, raw: bool = False, single: bool = False) -> None:
         self.console = console
@@ -51,6 +53,11 @@ class Writer:
             self.rows(codes, [tuple([one.system_(name) for name in self.columns.names]) for one in batch])
             return
         for codes, rows in self.columns.blocks(batch):
+            self.rows(codes, rows)
+
+    def records(self, codes: Sequence[int], rows: list[Row]) -> None:
+        """Write rows that are no objects, or none at all."""
+        if rows:
             self.rows(codes, rows)
 
     def pause(self) -> None:

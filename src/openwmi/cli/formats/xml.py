@@ -19,6 +19,8 @@ TAIL = "</DECLGROUP></DECLARATION></CIM>\n"
 class Writer(writer.Writer):
     """Objects as CIM-XML elements."""
 
+    needs_objects = True
+
     def start(self, names: Sequence[str]) -> None:
         self.console.write(HEAD)
 

@@ -32,7 +32,7 @@ OPTIONS = (Option("system", "search system classes too"),)
 def run(options: Options, console: Console) -> int:
     """Print a row for each match; exit code 1 when there is none, as grep does."""
     session = Session(options.namespace, options)
-    output = writer_for(options.output, console)
+    output = writer_for(options.output, console, objects=False)
     matches = _matcher(options.pattern)
     codes = (int(CimType.STRING),) * len(COLUMNS)
     found = 0
@@ -42,8 +42,7 @@ def run(options: Options, console: Console) -> int:
             if isinstance(one, Class) and (options.system or not one.is_system):
                 rows = list(_rows(one, matches))
                 found += len(rows)
-                if rows:
-                    output.rows(codes, rows)
+                output.records(codes, rows)
     output.end()
     if not found:
         console.note(f"nothing in {session.namespace} is called {options.pattern}")

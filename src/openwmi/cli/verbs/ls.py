@@ -71,7 +71,7 @@ def _keys(session: Session, class_name: str) -> tuple[str, ...]:
 
 
 def _namespaces(options: Options, console: Console) -> int:
-    output = writer_for(options.output or "tsv", console)
+    output = writer_for(options.output or "tsv", console, objects=False)
     output.begin(("Namespace",))
     for name in _below(Session(options.namespace, options).sibling("root")):
         output.rows((int(CimType.STRING),), [(name,)])

@@ -97,11 +97,11 @@ def _show(options: Options, console: Console, host: Host, space: Namespace) -> i
 def _print(options: Options, console: Console, trustees: Trustees, descriptor: SecurityDescriptor) -> None:
     from openwmi.cli.formats import writer_for
 
-    output = writer_for(options.output or ("table" if console.terminal else "tsv"), console)
+    output = writer_for(options.output, console, objects=False)
     output.begin(_COLUMNS)
     entries = descriptor.dacl.aces if descriptor.dacl is not None else ()
     rows = [_row(trustees, ace) for ace in entries]
-    output.rows((int(CimType.STRING),) * len(_COLUMNS), rows)
+    output.records((int(CimType.STRING),) * len(_COLUMNS), rows)
     output.end()
 
 

@@ -215,11 +215,9 @@ def _ls(options: Options, console: Console) -> int:
     from openwmi.cli.permanent import COLUMNS, shown
     from openwmi.host import local
 
-    output = writer_for(options.output or ("table" if console.terminal else "tsv"), console, raw=options.raw)
+    output = writer_for(options.output, console, raw=options.raw, objects=False)
     output.begin([name for name, _ in COLUMNS])
-    rows = list(shown(local()))
-    if rows:
-        output.rows([int(code) for _, code in COLUMNS], list(rows))
+    output.records([int(code) for _, code in COLUMNS], list(shown(local())))
     output.end()
     return exits.OK
 

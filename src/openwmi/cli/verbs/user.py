@@ -150,7 +150,7 @@ def _rm(options: Options, console: Console) -> int:
 def _ls(options: Options, console: Console) -> int:
     from openwmi.cli.formats import writer_for
 
-    output = writer_for(options.output or ("table" if console.terminal else "tsv"), console)
+    output = writer_for(options.output, console, objects=False)
     output.begin(_COLUMNS)
     rows = [
         (
@@ -163,7 +163,7 @@ def _ls(options: Options, console: Console) -> int:
         )
         for one in _accounts().accounts
     ]
-    output.rows(tuple(map(int, _TYPES)), rows)
+    output.records(tuple(map(int, _TYPES)), rows)
     output.end()
     return 0
 
