@@ -10,7 +10,7 @@ import pytest
 from tests.consumers.conftest import OWNER, Event, Told
 from tests.consumers.test_logfile import mapped
 
-from openwmi.consumers.script import VARIABLE, ActiveScriptEventConsumer, _seconds
+from openwmi.consumers.script import VARIABLE, ActiveScriptEventConsumer, command_of
 from openwmi.contract.caller import Caller
 from openwmi.contract.provider import Delivery
 from openwmi.model.errors import WbemError
@@ -115,8 +115,8 @@ def test_the_setting_for_all_scripts_counts_where_a_consumer_says_nothing(
     for minutes, seconds in [(0, 0), (2, 120)]:
         changed = setting.with_({"Timeout": minutes})
         request = Delivery(one.class_, caller=OWNER, singleton=lambda namespace, name, found=changed: found)  # type: ignore[misc]
-        assert _seconds(request, one) == seconds
-        assert _seconds(request, other) == 7
+        assert command_of(request, one).seconds == seconds
+        assert command_of(request, other).seconds == 7
     assert namespaces.singleton(cimv2.path, "Win32_Process") is None
     assert namespaces.singleton("root\\nowhere", "ScriptingStandardConsumerSetting") is None
 

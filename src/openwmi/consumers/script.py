@@ -78,9 +78,7 @@ class ActiveScriptEventConsumer:
                 parameter="ScriptingEngine",
             )
         user = user_of(request.caller)
-        command = Command(
-            None, [Argument(((sys.executable, False),))], "/", 0, True, consumer.raw_("KillTimeout") or 0
-        )
+        command = command_of(request, consumer)
         text, file = script_of(consumer)
         for event in events:
             given = json.dumps(
@@ -93,11 +91,14 @@ class ActiveScriptEventConsumer:
             _ended(process, given, command)
 
 
-def _seconds(request: Delivery, consumer: Instance) -> int:
-    """How long a script may run, 0 for ever: what its consumer says, else the setting for all, in minutes."""
-    own: int = consumer.raw_("KillTimeout") or 0
-    setting = request.singleton("root\\cimv2", "ScriptingStandardConsumerSetting") if not own else None
-    return own or (60 * (setting.raw_("Timeout") or 0) if setting is not None else 0)
+def command_of(request: Delivery, consumer: Instance) -> Command:
+    """The process of a script. How many seconds it may run, 0 for ever, its consumer says, else the setting for all, in
+    minutes (model.md E-73)."""
+    seconds: int = consumer.raw_("KillTimeout") or 0
+    setting = request.singleton("root\\cimv2", "ScriptingStandardConsumerSetting") if not seconds else None
+    if setting is not None:
+        seconds = 60 * (setting.raw_("Timeout") or 0)
+    return Command(None, [Argument(((sys.executable, False),))], "/", 0, True, seconds)
 
 
 def script_of(consumer: Instance) -> tuple[str | None, str | None]:
