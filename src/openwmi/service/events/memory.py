@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from openwmi.model.errors import error
 from openwmi.model.instances import Instance
 from openwmi.model.status import WBEM_E_QUEUE_OVERFLOW
-from openwmi.service.permanent.weights import weight
+from openwmi.service.weights import weight
 
 if TYPE_CHECKING:
     from openwmi.service.events.exchange import Exchange

@@ -18,7 +18,7 @@ from openwmi.service.events.plan import CREATION, DELETION, MODIFICATION
 from openwmi.service.execute import segments
 from openwmi.service.execution import Execution
 from openwmi.service.feed import Feed
-from openwmi.service.permanent.weights import weight
+from openwmi.service.weights import weight
 
 if TYPE_CHECKING:
     import asyncio

@@ -25,7 +25,7 @@ from openwmi.model.status import (
     WBEM_E_SERVER_TOO_BUSY,
 )
 from openwmi.service.faults import provider_fault
-from openwmi.service.permanent.weights import weight
+from openwmi.service.weights import weight
 
 if TYPE_CHECKING:
     import asyncio

@@ -1,4 +1,4 @@
-"""About how many bytes an event takes while it waits: what the sizes of queues are measured by (model.md E-58)."""
+"""About how many bytes an object takes while it waits or is kept: what queues and baselines are measured by (model.md E-58)."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 OBJECT: Final = 64
 
 
-def weight(event: Instance) -> int:
-    """The bytes of an event with everything embedded in it."""
+def weight(instance: Instance) -> int:
+    """The bytes of an instance with everything embedded in it."""
     total = 0
-    waiting: list[Any] = [event]
+    waiting: list[Any] = [instance]
     while waiting:
         value = waiting.pop()
         if isinstance(value, Instance):
