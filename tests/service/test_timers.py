@@ -18,9 +18,10 @@ from tests.service.conftest import Collector
 from openwmi import host
 from openwmi.contract import operations as ops
 from openwmi.contract.caller import Caller
+from openwmi.model.datetimes import unix_time
 from openwmi.service.core import Service
 from openwmi.service.events.exchange import Exchange
-from openwmi.service.events.timers import SAVE_SECONDS, unix
+from openwmi.service.events.timers import SAVE_SECONDS
 from openwmi.service.ownership import RETRY_SECONDS, Ownership
 
 CALLER = Caller("S-1-22-1-0", "tester")
@@ -268,7 +269,7 @@ def test_an_interval_goes_on_after_a_restart(worlds: Any, skip: bool) -> None:
     first = worlds()
     first.interval("beat", 60_000, SkipIfPassed=skip)
     first.loop.advance(90)
-    assert unix(first.remembered()["beat"]) == pytest.approx(NEW_YEAR + 120, abs=0.01)
+    assert unix_time(first.remembered()["beat"]) == pytest.approx(NEW_YEAR + 120, abs=0.01)
     first.close()
     second = worlds(at=100)
     sink = second.subscribe()
@@ -311,7 +312,7 @@ def test_after_a_kill_little_is_told_again(worlds: Any) -> None:
     first = worlds()
     first.interval("beat", 1000)
     first.loop.advance(25.5)
-    saved = unix(first.remembered()["beat"]) - NEW_YEAR
+    saved = unix_time(first.remembered()["beat"]) - NEW_YEAR
     assert 26 - SAVE_SECONDS <= saved <= 26
     first.kill()
     second = worlds(at=25.7)

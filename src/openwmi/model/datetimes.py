@@ -27,6 +27,8 @@ _DAYS: Final = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _DAY: Final = 86_400_000_000
 _EPOCH_1601: Final = 584_694  # days from the first of March of the year 0 to 1601-01-01
 _MAX_FILETIME: Final = 2_650_467_744_000_000_000  # 10000-01-01
+# 1970-01-01 as a FILETIME: in units of 100 ns since 1601-01-01 UTC (A-028).
+FILETIME_1970: Final = 116_444_736_000_000_000
 
 
 class CimDateTime:
@@ -178,6 +180,16 @@ class CimDateTime:
     def __ge__(self, other: CimDateTime) -> bool:
         less = self.__lt__(other)
         return less if less is NotImplemented else not less
+
+
+def filetime(seconds: float) -> int:
+    """100 ns since 1601 for seconds since 1970 (A-028)."""
+    return int(seconds * 10_000_000) + FILETIME_1970
+
+
+def unix_time(ticks: int) -> float:
+    """Seconds since 1970 for 100 ns since 1601."""
+    return (ticks - FILETIME_1970) / 10_000_000
 
 
 def moment(text: str) -> datetime.datetime:

@@ -20,7 +20,7 @@ import os
 from typing import TYPE_CHECKING, Any, Final
 
 from openwmi.contract.provider import EventCoverage, Guard
-from openwmi.model.datetimes import CimDateTime
+from openwmi.model.datetimes import FILETIME_1970, CimDateTime
 from openwmi.model.errors import error
 from openwmi.model.instances import Instance
 from openwmi.model.status import WBEM_E_PROVIDER_NOT_CAPABLE
@@ -52,7 +52,6 @@ _TYPES: Final = ("Success", "Error", "Warning", "Information", "Audit Success", 
 # What NTEventLogEventConsumer.EventType says, as Win32_NTLogEvent.EventType.
 _WRITTEN: Final = {0: 0, 1: _ERROR, 2: _WARNING, 4: _INFORMATION, 8: _PASSED, 16: _FAILED}
 _UINT32: Final = 1 << 32
-_EPOCH: Final = 116_444_736_000_000_000  # 100 ns between 1601 and 1970 (A-028)
 # A journalctl that ends is started again after this; so many that say nothing in a row are one too many.
 PAUSE_SECONDS: Final = 0.25
 FRUITLESS: Final = 40
@@ -227,7 +226,7 @@ def _selection(request: Request) -> list[str]:
 def _time(option: str, value: object) -> list[str]:
     """A moment, to the second that holds it or the one after it: the service looks closer."""
     try:
-        seconds = (CimDateTime(str(value)).to_filetime() - _EPOCH) // 10_000_000
+        seconds = (CimDateTime(str(value)).to_filetime() - FILETIME_1970) // 10_000_000
     except ValueError:  # it leaves something open
         return []
     return [f"{option}=@{seconds if option == '--since' else seconds + 1}"]

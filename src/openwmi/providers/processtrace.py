@@ -15,6 +15,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from openwmi.contract.provider import EventCoverage
+from openwmi.model.datetimes import FILETIME_1970
 from openwmi.model.instances import Instance
 from openwmi.providers.linux.clock import datetime_text
 from openwmi.providers.linux.connector import Connector
@@ -38,7 +39,6 @@ LOOK_SECONDS: Final = 0.04
 # Flags of a task, field 9 of /proc/PID/stat: it is ending; it has not run another program since its fork.
 _EXITING, _NO_EXEC = 0x4, 0x40
 _FACTS: Final = ("Name", "ParentProcessId", "SessionId")
-_EPOCH: Final = 116_444_736_000_000_000  # 100 ns between 1601 and 1970
 
 
 class Facts(NamedTuple):
@@ -306,7 +306,7 @@ def _wall(time: int) -> int:
 
 
 def _filetime(time: int) -> int | None:
-    return _wall(time) // 100 + _EPOCH if time else None
+    return _wall(time) // 100 + FILETIME_1970 if time else None
 
 
 def _date(time: int) -> str:

@@ -1,4 +1,4 @@
-"""About how many bytes an object takes while it waits or is kept: what queues and baselines are measured by (model.md E-58)."""
+"""About how many bytes an object takes while it waits or is kept: what queues and baselines are measured by (E-58)."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ import time
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from openwmi.model import datetimes
 from openwmi.model.errors import error
 from openwmi.model.status import SEC_E_NO_CREDENTIALS, WBEM_E_INVALID_PARAMETER
 from openwmi.remote.outbound.channel import Security
@@ -26,16 +27,14 @@ if TYPE_CHECKING:
 Auth = Literal["negotiate", "ntlm", "kerberos"]
 
 LEVELS: Final = {"integrity": AuthLevel.INTEGRITY, "privacy": AuthLevel.PRIVACY}
-# 100 ns ticks between 1601 and 1970.
-_EPOCH: Final = 116_444_736_000_000_000
 # What talks to a KDC blocks, for as long as the network likes.
 _TICKETS: Final = Threads(32, name="openwmi-tickets")
 _NTLM_RANDOMNESS: Final = 24
 
 
-def filetime(seconds: float | None = None) -> int:
-    """A Unix time, now by default, as a FILETIME."""
-    return int((time.time() if seconds is None else seconds) * 10_000_000) + _EPOCH
+def filetime() -> int:
+    """Now, as NTLM says it: 100 ns since 1601."""
+    return datetimes.filetime(time.time())
 
 
 class Credentials:

@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
+from openwmi.model.datetimes import filetime
 from openwmi.wire import kerberos
 from openwmi.wire.errors import ProtocolError
 from openwmi.wire.ntlm import Acceptor, Credential, Initiator, ServerNames
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from openwmi.wire.rpc.events import AuthenticationRefused, Established
 
 _LOG: Final = logging.getLogger("openwmi.logon")
-_FILETIME_EPOCH: Final = 116_444_736_000_000_000
 
 
 class Principal:
@@ -163,7 +163,7 @@ class LogOns:
         return prepared
 
     def _filetime(self) -> int:
-        return _FILETIME_EPOCH + int(self._now() * 10_000_000)
+        return filetime(self._now())
 
     def established(self, association: Association, event: Established) -> None:
         """A handshake has succeeded."""

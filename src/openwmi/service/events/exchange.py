@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from openwmi import wql
+from openwmi.model.datetimes import filetime
 from openwmi.model.errors import error
 from openwmi.model.status import WBEM_E_QUOTA_VIOLATION
 from openwmi.service.events.audience import Audience
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     Takes = Callable[[Event], bool]
 
 # 100 ns ticks between 1601 and 1970.
-_EPOCH: Final = 116_444_736_000_000_000
 # How often the store is asked what other processes have committed, while somebody subscribes to that.
 LOOK_SECONDS: Final = 0.1
 # How long providers are slowed down for a consumer that wants it (H7: MaxWaitOnEvents).
@@ -301,7 +301,7 @@ class Exchange:
         if position is None or event.row[position] is not None:
             return event
         row: list[Any] = list(event.row)
-        row[position] = int(self.clock() * 10_000_000) + _EPOCH
+        row[position] = filetime(self.clock())
         return event._replace(row=tuple(row))
 
     def made(self, space: Namespace, class_name: str, values: dict[str, Any]) -> Event:

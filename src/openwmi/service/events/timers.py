@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from openwmi.model.datetimes import CimDateTime
+from openwmi.model.datetimes import CimDateTime, filetime, unix_time
 from openwmi.service.stored import ident_of, indexed_values, keys_of, root_of
 
 if TYPE_CHECKING:
@@ -38,7 +38,6 @@ LOOK_AT_STORE: Final = 0.25
 SAVE_SECONDS: Final = 10.0
 LIMIT: Final = 10_000
 _UINT32: Final = 0xFFFFFFFF
-_EPOCH: Final = 116_444_736_000_000_000  # 100 ns between 1601 and 1970 (A-028)
 _LOG: Final = logging.getLogger("openwmi.events")
 
 
@@ -96,7 +95,7 @@ class Timer:
         loop, saved = self._timers.loop, self.instruction.next_firing
         self.due = loop.time() + interval
         if restart and saved is not None:
-            left = unix(saved) - self._timers.now()
+            left = unix_time(saved) - self._timers.now()
             if left <= interval:
                 self.due = loop.time() + left
         if self.due <= loop.time() and self.instruction.skip:
@@ -315,17 +314,7 @@ def _instruction(space: Namespace, one: Instance, next_firing: int | None) -> In
             _LOG.warning("timer %s of %s has no interval: it never fires", name, space.path)
     else:
         try:
-            moment = unix(CimDateTime(one.raw_("EventDateTime")).to_filetime())
+            moment = unix_time(CimDateTime(one.raw_("EventDateTime")).to_filetime())
         except (TypeError, ValueError):
             _LOG.warning("timer %s of %s has no complete EventDateTime: it never fires", name, space.path)
     return Instruction(space, name, skip, interval, moment, next_firing)
-
-
-def filetime(seconds: float) -> int:
-    """100 ns since 1601 for seconds since 1970."""
-    return int(seconds * 10_000_000) + _EPOCH
-
-
-def unix(ticks: int) -> float:
-    """Seconds since 1970 for 100 ns since 1601."""
-    return (ticks - _EPOCH) / 10_000_000

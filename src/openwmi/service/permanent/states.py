@@ -9,8 +9,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
-from openwmi.model.datetimes import CimDateTime
-from openwmi.service.events.timers import filetime, unix
+from openwmi.model.datetimes import CimDateTime, filetime, unix_time
 from openwmi.service.stored import ident_of, keys_of, root_of
 
 if TYPE_CHECKING:
@@ -65,7 +64,7 @@ def _moment(seconds: float | None) -> str | None:
 
 
 def _seconds(moment: str | None) -> float | None:
-    return None if moment is None else unix(CimDateTime(moment).to_filetime())
+    return None if moment is None else unix_time(CimDateTime(moment).to_filetime())
 
 
 class States:
