@@ -11,7 +11,7 @@ from concurrent.futures import Future
 import pytest
 
 from openwmi.portal import Portal
-from openwmi.threads import outcome, waited
+from openwmi.threads import Threads, outcome, waited
 
 
 @pytest.fixture
@@ -114,3 +114,43 @@ def test_what_is_abandoned_before_it_begins_never_begins(portal: Portal) -> None
     portal.run(asyncio.sleep, 0)
     assert future.cancelled()
     assert not begun
+
+
+def test_work_on_a_thread_gives_what_it_gives_or_raises_what_it_raises() -> None:
+    threads = Threads(2, name="test")
+
+    def fails() -> int:
+        raise ValueError("no")
+
+    async def main() -> None:
+        assert await threads.run(lambda: 7) == 7
+        with pytest.raises(ValueError, match="no"):
+            await threads.run(fails)
+
+    asyncio.run(main())
+
+
+def test_who_waits_no_longer_leaves_the_thread_behind() -> None:
+    threads, begun, gate, over = (
+        Threads(1, name="test"),
+        threading.Event(),
+        threading.Event(),
+        threading.Event(),
+    )
+
+    def work() -> None:
+        begun.set()
+        gate.wait(5)
+        over.set()
+
+    async def main() -> None:
+        task = asyncio.ensure_future(threads.run(work))
+        await asyncio.to_thread(begun.wait)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+    gate.set()  # its loop has ended by now
+    assert over.wait(5)
+    assert asyncio.run(threads.run(lambda: 1)) == 1  # and the thread works on

@@ -12,6 +12,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final, TypeVar
 
 if TYPE_CHECKING:
+    from asyncio import Future as Answer
     from collections.abc import Callable
     from concurrent.futures import Future
 
@@ -27,7 +28,7 @@ IDLE_SECONDS: Final = 10.0
 class Threads:
     """At most `limit` daemon threads, started on demand. Jobs beyond that wait in a queue and hold no thread.
 
-    A job is a callable without arguments that handles its own errors.
+    A job is a callable without arguments that handles its own errors; work that is awaited (`run`) need not.
     """
 
     __slots__ = ("_idle", "_jobs", "_limit", "_lock", "_name", "_running", "_wake")
@@ -52,6 +53,36 @@ class Threads:
                 return
             self._running += 1
         threading.Thread(target=self._work, name=self._name, daemon=True).start()
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """What a blocking piece of work gives or raises. Whoever stops waiting leaves its thread behind."""
+        import asyncio  # only those who await need it
+
+        loop = asyncio.get_running_loop()
+        answer: Answer[T] = loop.create_future()
+
+        def settle(value: T | None, failure: Exception | None) -> None:
+            if answer.done():
+                return
+            if failure is not None:
+                answer.set_exception(failure)
+            else:
+                answer.set_result(value)  # type: ignore[arg-type]
+
+        def job() -> None:
+            value: T | None = None
+            failure: Exception | None = None
+            try:
+                value = work()
+            except Exception as reason:  # noqa: BLE001 - whoever waits raises it
+                failure = reason
+            try:
+                loop.call_soon_threadsafe(settle, value, failure)
+            except RuntimeError:  # the loop has ended meanwhile
+                pass
+
+        self.submit(job)
+        return await answer
 
     @property
     def running(self) -> int:

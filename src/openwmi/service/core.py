@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from openwmi.calls.table import Calls
 from openwmi.model.errors import WbemError, error
@@ -123,23 +123,8 @@ class Service:
 
     async def aside(self, work: Callable[[], Answer]) -> Answer:
         """What a piece of work gives that may block, done on a thread; NOT_AVAILABLE when it takes too long."""
-        answer: asyncio.Future[Answer] = self.loop.create_future()
-
-        def tell(say: Callable[[Any], None], value: Any) -> None:
-            if not answer.done():
-                say(value)
-
-        def job() -> None:
-            try:
-                value = work()
-            except Exception as failure:  # noqa: BLE001 - it is raised where it is awaited
-                self.loop.call_soon_threadsafe(tell, answer.set_exception, failure)
-            else:
-                self.loop.call_soon_threadsafe(tell, answer.set_result, value)
-
-        self.planner.submit(job)
         try:
-            return await asyncio.wait_for(answer, self.settings.sink_patience)
+            return await asyncio.wait_for(self.planner.run(work), self.settings.sink_patience)
         except TimeoutError:
             raise error(WBEM_E_NOT_AVAILABLE, "this machine does not answer in time") from None
 

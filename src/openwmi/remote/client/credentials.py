@@ -5,31 +5,29 @@ Secrets live here and nowhere else; nothing prints them.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import time
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from openwmi.model import datetimes
 from openwmi.model.errors import error
 from openwmi.model.status import SEC_E_NO_CREDENTIALS, WBEM_E_INVALID_PARAMETER
 from openwmi.remote.outbound.channel import Security
 from openwmi.remote.outbound.dialling import is_literal
-from openwmi.threads import Threads
+from openwmi.remote.outbound.tickets import fetched
 from openwmi.wire.errors import AuthenticationFailed
 from openwmi.wire.ntlm import Credential, Initiator, nt_hash
+from openwmi.wire.ntlm.initiator import RANDOMNESS
 from openwmi.wire.rpc.constants import AuthLevel
 
 if TYPE_CHECKING:
+    from openwmi.wire import kerberos
     from openwmi.wire.rpc.security import SecurityContext
 
 Auth = Literal["negotiate", "ntlm", "kerberos"]
 
 LEVELS: Final = {"integrity": AuthLevel.INTEGRITY, "privacy": AuthLevel.PRIVACY}
-# What talks to a KDC blocks, for as long as the network likes.
-_TICKETS: Final = Threads(32, name="openwmi-tickets")
-_NTLM_RANDOMNESS: Final = 24
 
 
 def filetime() -> int:
@@ -120,7 +118,7 @@ class Credentials:
     def _ntlm(self, target: str) -> Initiator:
         domain, name = self.account
         credential = Credential(name, domain=domain, hashed=self.secret)
-        return Initiator(credential, os.urandom(_NTLM_RANDOMNESS), filetime=filetime(), target=target)
+        return Initiator(credential, os.urandom(RANDOMNESS), filetime=filetime(), target=target)
 
     def _negotiated_ntlm(self, target: str) -> SecurityContext:
         from openwmi.wire import spnego
@@ -133,7 +131,7 @@ class Credentials:
 
         context = kerberos.Initiator(self._kerberos(), target)
         try:
-            await _apart(context.prepare)
+            await fetched(context)
         except AuthenticationFailed as reason:
             if not (self.user or self.keytab or self._ccache):
                 raise error(SEC_E_NO_CREDENTIALS, f"{self._lacking()} ({reason})") from reason
@@ -145,7 +143,7 @@ class Credentials:
         ntlm = None if self.secret is None else self._ntlm(target)
         return spnego.initiating(kerberos=context, ntlm=ntlm)
 
-    def _kerberos(self) -> Any:
+    def _kerberos(self) -> kerberos.Credential:
         from openwmi.wire import kerberos
 
         if self.keytab:
@@ -170,31 +168,3 @@ def _hash_of(text: str | None) -> bytes | None:
     if len(found) != 16:
         raise error(WBEM_E_INVALID_PARAMETER, "an NT hash has 32 hexadecimal digits", parameter="nt_hash")
     return found
-
-
-async def _apart(job: Any) -> None:
-    """Run a blocking function in a thread that nobody has to wait for."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[None] = loop.create_future()
-
-    def settle(failure: BaseException | None) -> None:
-        if done.done():
-            return
-        if failure is None:
-            done.set_result(None)
-        else:
-            done.set_exception(failure)
-
-    def work() -> None:
-        failure: BaseException | None = None
-        try:
-            job()
-        except Exception as reason:  # noqa: BLE001 - whoever waits raises it
-            failure = reason
-        try:
-            loop.call_soon_threadsafe(settle, failure)
-        except RuntimeError:  # the loop has ended meanwhile
-            pass
-
-    _TICKETS.submit(work)
-    await done

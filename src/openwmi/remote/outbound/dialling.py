@@ -47,31 +47,15 @@ async def look_up(host: str) -> list[str]:
     """The addresses of a host in the system's order, families taking turns; NoSuchName when it has none."""
     if is_literal(host):
         return [host]
-    loop = asyncio.get_running_loop()
-    found: asyncio.Future[list[str]] = loop.create_future()
-
-    def job() -> None:
-        try:
-            rows = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-            result: object = _alternating(str(row[4][0]) for row in rows)
-        except (OSError, UnicodeError) as reason:
-            result = NoSuchName(getattr(reason, "strerror", None) or str(reason))
-        try:
-            loop.call_soon_threadsafe(_settle, found, result)
-        except RuntimeError:  # the loop has ended meanwhile
-            pass
-
-    _LOOKUPS.submit(job)
-    return await found
+    return await _LOOKUPS.run(lambda: _addresses(host))
 
 
-def _settle(found: asyncio.Future[list[str]], result: object) -> None:
-    if found.done():
-        return
-    if isinstance(result, list):
-        found.set_result(result)
-    elif isinstance(result, BaseException):
-        found.set_exception(result)
+def _addresses(host: str) -> list[str]:
+    try:
+        rows = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as reason:
+        raise NoSuchName(getattr(reason, "strerror", None) or str(reason)) from None
+    return _alternating(str(row[4][0]) for row in rows)
 
 
 def _alternating(addresses: Iterable[str]) -> list[str]:

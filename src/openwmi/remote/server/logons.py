@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import time
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
 from openwmi.model.datetimes import filetime
+from openwmi.remote.outbound.tickets import fetched
 from openwmi.wire import kerberos
 from openwmi.wire.errors import ProtocolError
 from openwmi.wire.ntlm import Acceptor, Credential, Initiator, ServerNames
@@ -156,9 +156,7 @@ class LogOns:
         ticket = credential
 
         async def prepared(target: str) -> SecurityContext:
-            context = kerberos.Initiator(ticket, target)
-            await asyncio.to_thread(context.prepare)  # talks to the KDC
-            return initiating(kerberos=context)
+            return initiating(kerberos=await fetched(kerberos.Initiator(ticket, target)))
 
         return prepared
 
