@@ -95,6 +95,7 @@ class WireSeam(Seam):
             settings=self.client,
         )
         self.opened.append(services)
+        await services.identify()  # which nobody waits for otherwise
         return services
 
     def credentials(self, sid: str) -> Credentials:

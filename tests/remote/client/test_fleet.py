@@ -53,7 +53,7 @@ def fleet(count: int, together: int) -> None:
             for name in names:
                 group.create_task(one(name))
         assert rows == 5 * count
-        assert threading.active_count() == threads
+        assert threading.active_count() <= threads
         assert len(host.exporter) == 0
 
     run(work)
