@@ -17,6 +17,7 @@ from bench.harness import Budget, Line, Note, ratio
 from openwmi import host, testing
 from openwmi.accounts import Accounts
 from openwmi.remote.inbound import Association, Listener
+from openwmi.remote.inbound.addresses import Address
 from openwmi.remote.server import Server
 from openwmi.wire.ntlm import nt_hash
 from openwmi.wire.rpc import SyntaxId
@@ -87,8 +88,8 @@ class Recorded:
         """Begin to answer from memory."""
         self._next = 0
 
-    def serves(self, interface: SyntaxId) -> bool:
-        return bool(self._serving.serves(interface))
+    def serves(self, interface: SyntaxId, local: Address) -> bool:
+        return bool(self._serving.serves(interface, local))
 
     def called(self, association: Association, request: RequestReceived) -> bytes | Awaitable[bytes]:
         if self._next is not None:

@@ -13,6 +13,7 @@ import os
 import shutil
 import socket
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -97,7 +98,7 @@ class Kdc:
         orders = [f'addprinc -pw "{self.password}" {self.user}', f'addprinc -pw "{self.password}" bob']
         orders += [f"addprinc -randkey {name}" for name in names]
         orders += [f"ktadd -k {self.keytab} {name}" for name in names]
-        orders.append(f"ktadd -k {self.client_keytab} -norandkey {self.user}")
+        orders.append(f"ktadd -k {self.client_keytab} -norandkey {self.user} bob")
         self._run("kadmin.local", "-r", REALM, text="\n".join(orders) + "\n")
 
     def _started(self) -> subprocess.Popen[str]:
@@ -107,6 +108,9 @@ class Kdc:
         assert process.stderr is not None
         for line in process.stderr:
             if "commencing operation" in line:
+                # It logs every request, and would stand still as soon as the pipe is full.
+                self._reading = threading.Thread(target=process.stderr.read, daemon=True)
+                self._reading.start()
                 return process
         raise AssertionError(f"krb5kdc ended with {process.wait()}")
 
@@ -121,7 +125,10 @@ class Kdc:
 
     def stop(self) -> None:
         self._process.terminate()
-        self._process.communicate(timeout=10)
+        self._process.wait(10)
+        self._reading.join(10)
+        assert self._process.stderr is not None
+        self._process.stderr.close()
 
 
 def sides(kdc: Kdc, auth_type: int) -> tuple[Callable[[], Any], Callable[[int, int], Any]]:

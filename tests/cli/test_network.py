@@ -26,6 +26,7 @@ from tests.remote.server.session import CollectingSink, Session, ipid_of, sink_h
 from openwmi.accounts import Accounts
 from openwmi.cli import network
 from openwmi.model import status
+from openwmi.remote.client import Credentials, connect
 from openwmi.wire.dcom.exporter import SERVER_ALIVE2, Nothing
 from openwmi.wire.ntlm import nt_hash
 from openwmi.wire.wmi import enumerators as w
@@ -152,6 +153,22 @@ def test_clients_find_it_by_whatever_name_they_know_it(serve: Callable[..., Prog
         await caller.close()
 
     run(ask)
+
+
+def test_objects_may_have_a_port_of_their_own(serve: Callable[..., Program]) -> None:
+    one = serve("--listen", "127.0.0.1:0", "--objects-port", "0")
+    *places, ready = one.lines()
+    assert [line.rpartition(":")[0] for line in places] == ["listening on 127.0.0.1", "objects on 127.0.0.1"]
+    resolver, objects = (int(line.rpartition(":")[2]) for line in places)
+
+    async def ask() -> None:
+        who = Credentials("ada", serving.PASSWORD)
+        there = await connect("127.0.0.1", "root\\cimv2", who, port=resolver)
+        assert there.machine.channel.remote.port == objects != resolver
+        await there.close()
+
+    run(ask)
+    assert one.end() == 0
 
 
 def test_without_listen_it_is_loopback_alone(serve: Callable[..., Program]) -> None:

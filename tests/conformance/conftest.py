@@ -7,18 +7,12 @@ from collections.abc import Iterator
 
 import pytest
 from tests.conformance.support import Seam
-from tests.conformance.wire import KerberosSeam, PolledSeam, PushedSeam, Serving, WireSeam, serving
+from tests.conformance.wire import WAYS, Serving, Way, WireSeam, serving
 from tests.kerberos_kit import Kdc, kdc
 
 from openwmi import host
 
 __all__ = ["kdc"]
-FACTORIES: dict[str, type[Seam]] = {
-    "embedded": Seam,
-    "pushed": PushedSeam,
-    "polled": PolledSeam,
-    "kerberos": KerberosSeam,
-}
 
 
 @pytest.fixture(scope="session")
@@ -37,20 +31,19 @@ def server(machine: host.Host) -> Iterator[Serving]:
 
 
 @pytest.fixture(scope="session")
-def kerberos_server(machine: host.Host, kdc: Kdc) -> Iterator[Serving]:
-    """One with a keytab."""
+def kerberized(machine: host.Host, kdc: Kdc) -> Iterator[Serving]:
+    """Another one, with keys of its own in a realm."""
     with serving(machine, kdc) as made:
         yield made
 
 
-@pytest.fixture(params=FACTORIES)
+@pytest.fixture(params=[None, *WAYS], ids=lambda way: "embedded" if way is None else str(way))
 def seam(request: pytest.FixtureRequest, machine: host.Host) -> Seam:
     """The Services under test, reached in every way there is."""
-    factory = FACTORIES[request.param]
-    if issubclass(factory, WireSeam):
-        kind = "kerberos_server" if factory is KerberosSeam else "server"
-        return factory(machine, request.getfixturevalue(kind))
-    return factory(machine)
+    way: Way | None = request.param
+    if way is None:
+        return Seam(machine)
+    return WireSeam(machine, request.getfixturevalue("server" if way.auth == "ntlm" else "kerberized"), way)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -1,17 +1,22 @@
-"""The seam over the wire: our client to our server on loopback, both on the loop of the host that serves."""
+"""The seam over the wire: our client to our server on loopback, both on the loop of the host that serves.
+
+Ways differ in how results come, who vouches for the caller, how messages are protected, and on how many ports. Every
+value of each of these meets every value of each other one in some way.
+"""
 
 from __future__ import annotations
 
-import itertools
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Literal, NamedTuple
 
 import pytest
 from tests.conformance.support import Seam
+from tests.kerberos_kit import Kdc
 
 from openwmi import host
 from openwmi.accounts import Accounts
@@ -21,34 +26,67 @@ from openwmi.remote.client import Credentials, Settings, connect
 from openwmi.remote.server import Server
 from openwmi.wire.ntlm import nt_hash
 
-PASSWORD = "Sesame, open"
-_users = itertools.count(1)
+PASSWORD: Final = "Sesame, open"
+# The principals that the KDC of the tests knows; the tests have no more.
+USERS: Final = ("ada", "bob")
+
+
+class Way(NamedTuple):
+    """How one gets at a server and its results to a sink. ports: of the server and of the sinks."""
+
+    delivery: Literal["sink", "poll"]
+    auth: Literal["ntlm", "kerberos"]
+    level: Literal["privacy", "integrity"]
+    ports: Literal[1, 2]
+
+    def __str__(self) -> str:
+        how = "pushed" if self.delivery == "sink" else "polled"
+        return f"{how}-{self.auth}-{self.level}-{'one-port' if self.ports == 1 else 'two-ports'}"
+
+
+WAYS: Final = (
+    Way("sink", "ntlm", "privacy", 1),
+    Way("sink", "kerberos", "integrity", 2),
+    Way("poll", "ntlm", "integrity", 2),
+    Way("poll", "kerberos", "privacy", 2),
+    Way("poll", "kerberos", "integrity", 1),
+)
 
 
 class Serving:
-    """A DCOM server before a host, with accounts that may everything. kdc: of the realm that its keytab is for."""
+    """A DCOM server before a host, with accounts that may everything."""
 
-    def __init__(self, running: host.Host, kdc: Any = None) -> None:
+    def __init__(self, running: host.Host, kdc: Kdc | None) -> None:
         self.host = running
         self.kdc = kdc
         self.folder = tempfile.mkdtemp()
         if kdc is not None:
-            shutil.copy(kdc.keytab, Path(self.folder) / "krb5.keytab")
+            shutil.copy(kdc.keytab, Path(self.folder, "krb5.keytab"))
+            self.keys = Path(self.folder, "client.keytab")
+            # Who the callers are, and what this machine is: after Kerberos that lets the server call back.
+            self.keys.write_bytes(Path(kdc.client_keytab).read_bytes() + Path(kdc.keytab).read_bytes()[2:])
         self.accounts = Accounts(self.folder, names=(host.server_name().lower(),))
         self.users: dict[str, str] = {}
         self.server = running.portal.run(self._made)
-        self.host_name, self.port = running.portal.run(self.server.listen, "127.0.0.1", 0)
+        listen = partial(running.portal.run, self.server.listen, "127.0.0.1", 0)
+        self.ports = {1: listen()[1], 2: listen(objects=0)[1]}
 
     async def _made(self) -> Server:
         return Server(self.host.log_on, self.accounts, (host.server_name().lower(),))
 
-    def user(self, sid: str) -> str:
-        """The account for a principal of the tests."""
+    def credentials(self, sid: str, way: Way) -> Credentials:
+        """Those of the account for a principal of the tests."""
         if sid not in self.users:
-            self.users[sid] = f"user{next(_users)}"
-            principals = (self.kdc.principal,) if self.kdc is not None and len(self.users) == 1 else ()
+            self.users[sid] = USERS[len(self.users)]
+            principals = () if self.kdc is None else (f"{self.users[sid]}@{self.kdc.realm}",)
             self.accounts.add(self.users[sid], nt_hash(PASSWORD), admin=True, principals=principals)
-        return self.users[sid]
+        if way.auth == "ntlm":
+            return Credentials(self.users[sid], PASSWORD, auth="ntlm", level=way.level)
+        assert self.kdc is not None
+        name = f"{self.users[sid]}@{self.kdc.realm}"
+        if way.delivery == "sink":
+            return Credentials(name, keytab=str(self.keys), auth="kerberos", level=way.level)
+        return Credentials(name, self.kdc.password, auth="kerberos", level=way.level)
 
     def close(self) -> None:
         self.host.portal.run(self.server.close)
@@ -73,13 +111,13 @@ class WireSeam(Seam):
     details = False
     ahead = 6000
     prompt = 0.3
-    delivery = "sink"
-    level = "privacy"
-    target = "127.0.0.1"
 
-    def __init__(self, running: host.Host, serving: Serving) -> None:
+    def __init__(self, running: host.Host, serving: Serving, way: Way) -> None:
         self.serving = serving
-        self.client: Any = ClientSettings(running, Settings(delivery=self.delivery))  # type: ignore[arg-type]
+        self.way = way
+        self.polls = way.delivery == "poll"
+        own = Settings(delivery=way.delivery, callback_objects=None if way.ports == 1 else 0)
+        self.client: Any = ClientSettings(running, own)
         self.opened: list[Any] = []
         super().__init__(running)
 
@@ -88,18 +126,15 @@ class WireSeam(Seam):
         if caller.granted != self.caller.granted or caller.impersonation != self.caller.impersonation:
             pytest.skip("what an account may do is said by the descriptors of namespaces, not by its log-on")
         services = await connect(
-            self.target,
+            "127.0.0.1" if self.way.auth == "ntlm" else "localhost",
             namespace or self.namespace,
-            self.credentials(caller.sid),
-            port=self.serving.port,
+            self.serving.credentials(caller.sid, self.way),
+            port=self.serving.ports[self.way.ports],
             settings=self.client,
         )
         self.opened.append(services)
         await services.identify()  # which nobody waits for otherwise
         return services
-
-    def credentials(self, sid: str) -> Credentials:
-        return Credentials(self.serving.user(sid), PASSWORD, level=self.level)  # type: ignore[arg-type]
 
     @property
     def running(self) -> int:
@@ -117,6 +152,10 @@ class WireSeam(Seam):
         services = await self._host.services(self.namespace)
         return await services.event_sink()
 
+    def needs_push(self) -> None:
+        if self.polls:
+            pytest.skip("an enumerator gives objects and a status, and nothing else")
+
     def needs_local(self) -> None:
         pytest.skip("only the machine itself shows this")
 
@@ -127,40 +166,8 @@ class WireSeam(Seam):
             await services.machine.close()
 
 
-class PushedSeam(WireSeam):
-    """Results are pushed into the program's sinks, sealed."""
-
-
-class PolledSeam(WireSeam):
-    """Results are polled for, signed."""
-
-    polls = True
-
-    def needs_push(self) -> None:
-        pytest.skip("an enumerator gives objects and a status, and nothing else")
-
-    delivery = "poll"
-    level = "integrity"
-
-
-class KerberosSeam(WireSeam):
-    """Results are pushed, after a log-on with Kerberos; the server comes back as the service that it is."""
-
-    target = "localhost"
-
-    def credentials(self, sid: str) -> Credentials:
-        kdc = self.serving.kdc
-        self.serving.user(self.caller.sid)
-        if sid != self.caller.sid:  # the realm has one user
-            return super().credentials(sid)
-        both = Path(self.serving.folder) / "both.keytab"
-        if not both.exists():
-            both.write_bytes(Path(kdc.client_keytab).read_bytes() + Path(kdc.keytab).read_bytes()[2:])
-        return Credentials(kdc.principal, keytab=str(both), auth="kerberos")
-
-
 @contextmanager
-def serving(running: host.Host, kdc: Any = None) -> Iterator[Serving]:
+def serving(running: host.Host, kdc: Kdc | None = None) -> Iterator[Serving]:
     made = Serving(running, kdc)
     try:
         yield made

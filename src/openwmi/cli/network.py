@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from openwmi.accounts import Accounts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from openwmi.host import Host
     from openwmi.remote.server import Server
@@ -76,10 +76,11 @@ class Network:
         sockets: Sequence[socket.socket],
         *,
         fallback: bool = False,
+        objects: int | None = None,
         aliases: Sequence[str] = (),
         trace: Trace | None = None,
     ) -> None:
-        """fallback: where a port cannot be had, any free one will do; aliases: what clients call this machine besides
+        """objects: the port of the objects, where the others only lead to them; fallback: where a port cannot be had, any free one will do; aliases: what clients call this machine besides
         its names; trace: is told of every PDU."""
         from openwmi.host import home
         from openwmi.remote.server import Server
@@ -88,6 +89,7 @@ class Network:
         self._places = places
         self._sockets = sockets
         self._fallback = fallback
+        self._objects = objects
         self._trace = trace
         self._host = host
         self._aliases = aliases
@@ -101,23 +103,33 @@ class Network:
         )
         try:
             for passed in self._sockets:
-                await server.adopt(passed)
+                await server.adopt(passed, objects=self._objects)
             for one in self._places:
                 await self._listen(server, one)
         except BaseException:
             await server.close()
             raise
-        return "\n".join(f"listening on {Place(*address)}" for address in server.listener.addresses)
+        return "\n".join(self._lines(server))
+
+    @staticmethod
+    def _lines(server: Server) -> Iterator[str]:
+        from openwmi.remote.inbound.addresses import Part
+
+        part = server.exporter.addresses.part
+        places = sorted(server.listener.addresses, key=lambda address: part(address) is Part.OBJECTS)
+        for address in places:
+            verb = "objects" if part(address) is Part.OBJECTS else "listening"
+            yield f"{verb} on {Place(*address)}"
 
     async def _listen(self, server: Server, one: Place) -> None:
         try:
-            await server.listen(*one)
+            await server.listen(*one, objects=self._objects)
         except OSError as reason:
             if not self._fallback or reason.errno not in (errno.EACCES, errno.EADDRINUSE):
                 raise OSError(
                     reason.errno, f"cannot listen on {one}: {os.strerror(reason.errno or 0)}"
                 ) from None
-            await server.listen(one.host, 0)
+            await server.listen(one.host, 0, objects=self._objects)
 
     async def __aexit__(self, *reason: Any) -> None:
         """End every call with WBEM_E_SHUTTING_DOWN, then the connections."""
@@ -132,7 +144,12 @@ class Network:
 
 
 def network(
-    host: Host, listen: Sequence[Place | None], *, aliases: Sequence[str] = (), trace: Trace | None = None
+    host: Host,
+    listen: Sequence[Place | None],
+    *,
+    objects: int | None = None,
+    aliases: Sequence[str] = (),
+    trace: Trace | None = None,
 ) -> Network | None:
     """The network face that was asked for: the sockets passed on and the places named; without either, loopback alone,
     on port 135 where that may be had. None when nothing shall listen. ModuleNotFoundError where the package is missing
@@ -144,6 +161,7 @@ def network(
     loaded()
     sockets = passed_sockets()
     places = [one for one in listen if one is not None]
-    if not listen and not sockets:
-        return Network(host, [Place(LOOPBACK, PORT)], (), fallback=True, aliases=aliases, trace=trace)
-    return Network(host, places, sockets, aliases=aliases, trace=trace)
+    fallback = not listen and not sockets
+    if fallback:
+        places = [Place(LOOPBACK, PORT)]
+    return Network(host, places, sockets, fallback=fallback, objects=objects, aliases=aliases, trace=trace)

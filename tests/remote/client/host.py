@@ -180,8 +180,8 @@ class Meddler:
     def __init__(self, host: Host) -> None:
         self.host = host
 
-    def serves(self, interface: Any) -> bool:
-        return self.host.exporter.serves(interface)
+    def serves(self, interface: Any, local: Any) -> bool:
+        return self.host.exporter.serves(interface, local)
 
     def lost(self, association: Association) -> None:
         self.host.exporter.lost(association)

@@ -21,7 +21,8 @@ from tests.wire.peers import initiator
 
 from openwmi.model.status import WBEM_E_SHUTTING_DOWN
 from openwmi.remote.inbound import ListenerLimits
-from openwmi.remote.inbound.addresses import Address, Addresses, address_of
+from openwmi.remote.inbound.addresses import Address, Addresses, Part, address_of
+from openwmi.remote.inbound.listener import listen
 from openwmi.wire import errors
 from openwmi.wire.dcom import exporter as x
 from openwmi.wire.dcom.orpc import OrpcThis
@@ -375,3 +376,49 @@ def test_addresses() -> None:
     forwarded = Addresses(("host", "outside[4000]")).resolver(Address("10.0.0.2", 135))
     assert [one.address for one in forwarded.strings] == ["10.0.0.2", "host", "outside[4000]"]
     assert [one.service for one in bindings.securities] == [9, 10, 16]
+
+
+async def test_one_port_leads_to_the_port_of_the_objects() -> None:
+    async with endpoint() as server:
+        names = server.exporter.addresses
+        resolver = await listen(server.listener, names, "127.0.0.1", 0, objects=0)
+        (objects,) = set(server.listener.addresses) - {server.address, resolver}
+        asking = await server.connect([RESOLVER], address=resolver)
+        found = await asking.call(x.RESOLVE_OXID2, x.ResolveOxid(server.exporter.oxid, [7]))
+        assert found.bindings.strings[0].address == f"127.0.0.1[{objects.port}]"
+        alive = await asking.call(x.SERVER_ALIVE2, x.Nothing())
+        assert alive.bindings.strings[0].address == f"127.0.0.1[{resolver.port}]"
+        client = await server.connect([IID_IThing], address=objects)
+        assert await client.call(ECHO, QUESTION, server.give()) == ANSWER
+        # References that are got at the one lead to the other.
+        assert names.resolver(objects) == names.resolver(resolver)
+        # Neither does what the other is for; a port of its own does both.
+        bound = [(IID_IThing, resolver), (RESOLVER, objects)]
+        for interface, address in bound:
+            client = await server.connect([interface], address=address)
+            assert client.rpc.accepted == {}
+        both = await server.connect([RESOLVER, IID_IThing])
+        assert await both.call(ECHO, QUESTION, server.give(), 1) == ANSWER
+
+
+async def test_several_ports_lead_to_the_same_objects_on_any_address() -> None:
+    async with endpoint() as server:
+        names = server.exporter.addresses
+        first = await listen(server.listener, names, "0.0.0.0", 0, objects=0)  # noqa: S104
+        (objects,) = set(server.listener.addresses) - {server.address, first}
+        second = await listen(server.listener, names, "0.0.0.0", 0, objects=objects.port)  # noqa: S104
+        for place in (first, second):
+            came_to = Address("127.0.0.1", place.port)
+            assert names.part(came_to) is Part.RESOLVER
+            assert names.exporter(came_to).strings[0].port == objects.port
+        assert names.part(Address("127.0.0.1", objects.port)) is Part.OBJECTS
+        assert names.part(server.address) is Part.BOTH
+
+
+async def test_where_the_first_port_cannot_be_had_the_second_is_given_back() -> None:
+    async with endpoint() as server:
+        names = server.exporter.addresses
+        before = list(server.listener.addresses)
+        with pytest.raises(OSError, match="address already in use"):
+            await listen(server.listener, names, "127.0.0.1", server.address.port, objects=0)
+        assert server.listener.addresses == before

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import socket
 from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -114,8 +115,11 @@ class Served:
         """Run a coroutine function on the service's loop."""
         return self.host.portal.submit(function, *arguments).result(SECONDS)
 
-    def listen(self, address: str = "127.0.0.1", port: int = 0) -> tuple[str, int]:
-        return tuple(self.run(self.server.listen, address, port))
+    def listen(
+        self, address: str = "127.0.0.1", port: int = 0, *, objects: int | None = None
+    ) -> tuple[str, int]:
+        """objects: the port of the objects, where that is another one."""
+        return tuple(self.run(partial(self.server.listen, objects=objects), address, port))
 
     def close(self) -> None:
         self.run(self.server.close)
@@ -127,11 +131,11 @@ def own_address() -> str:
     return f"127.{135 + next(_octets)}.{__import__('os').getpid() % 250 + 1}.1"
 
 
-def listen_on_135(served: Served) -> str:
+def listen_on_135(served: Served, *, objects: int | None = None) -> str:
     """Serve on port 135, which impacket's client insists on; the address."""
     address = own_address()
     try:
-        served.listen(address, 135)
+        served.listen(address, 135, objects=objects)
     except PermissionError:
         pytest.skip("port 135 is for root, or for whom net.ipv4.ip_unprivileged_port_start lets have it")
     return address

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from tests.remote.server.impacket_kit import close_everything
-from tests.remote.server.serving import NAMESPACE, PASSWORD, Served, rows
+from tests.remote.server.serving import NAMESPACE, PASSWORD, Served, listen_on_135, rows
 
 from openwmi.contract.operations import CreateInstanceEnum, GetObject
 from openwmi.faces.views import perform
@@ -105,6 +105,12 @@ def program(
         check=False,
         timeout=60,
     )
+
+
+@pytest.mark.slow
+def test_wmiquery_where_port_135_only_leads_to_the_objects(served: Served, tmp_path: Path) -> None:
+    done = program(listen_on_135(served, objects=0), tmp_path, "SELECT N, S FROM Row WHERE N < 3")
+    assert "| 0 | s0 | \n| 1 | s1 | \n| 2 | s2 | \n" in done.stdout, done.stdout + done.stderr
 
 
 @pytest.mark.slow

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 EXAMPLES = """
 openwmi serve
 openwmi serve --listen 0.0.0.0:135
+openwmi serve --listen 0.0.0.0:135 --objects-port 49200
 openwmi serve --listen 127.0.0.1:5000 --mof windows-host.mof --readonly
 openwmi serve --repository /var/lib/openwmi
 openwmi serve --trace pdus.jsonl
@@ -37,6 +38,12 @@ def _place(text: str) -> object:
     return place(text)
 
 
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) <= 0xFFFF):
+        raise ValueError(text)
+    return int(text)
+
+
 LOCAL = True
 ARGUMENTS = ()
 OPTIONS = (
@@ -46,6 +53,12 @@ OPTIONS = (
         value="ADDR:PORT",
         convert=_place,
         repeated=True,
+    ),
+    Option(
+        "objects-port",
+        "serve the objects there, as Windows does; the other ports only tell where they are then",
+        value="PORT",
+        convert=_port,
     ),
     Option(
         "name",
@@ -91,7 +104,13 @@ def run(options: Options, console: Console) -> int:
     if code := _fill(host, options.mof, console):
         return code
     host.own()
-    face = network(host, options.listen, aliases=options.name, trace=opened(options.trace))
+    face = network(
+        host,
+        options.listen,
+        objects=options.objects_port,
+        aliases=options.name,
+        trace=opened(options.trace),
+    )
 
     def tell(line: str) -> None:
         console.write(f"{line}\n")

@@ -10,14 +10,14 @@ import asyncio
 import os
 from collections import Counter
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 from weakref import WeakKeyDictionary
 
 from openwmi.remote.client.credentials import filetime
 from openwmi.remote.inbound.addresses import RESOLVER_PORT, Address, Addresses
 from openwmi.remote.inbound.exporter import ANYONE, Exporter
 from openwmi.remote.inbound.limits import ListenerLimits
-from openwmi.remote.inbound.listener import Listener
+from openwmi.remote.inbound.listener import Listener, listen
 from openwmi.wire.dcom.bindings import SecurityBinding
 from openwmi.wire.ntlm import Acceptor, ServerNames
 from openwmi.wire.rpc.constants import AuthType
@@ -46,6 +46,15 @@ def _now() -> float:
     return asyncio.get_running_loop().time()
 
 
+class _Wanted(NamedTuple):
+    """An address of ours, and the ports that servers shall come to there."""
+
+    host: str
+    well_known: bool
+    port: int
+    objects: int | None
+
+
 class Receiver:
     """The listener of one loop, and the machines that may come to it."""
 
@@ -55,7 +64,7 @@ class Receiver:
         )
         self._machines: Counter[Machine] = Counter()
         self._listener: Listener | None = None
-        self._places: dict[tuple[str, bool], asyncio.Future[Address]] = {}
+        self._places: dict[_Wanted, asyncio.Future[Address]] = {}
         self._users: set[Machine] = set()
         self._came: set[str] = set()  # the addresses from which somebody has logged on
 
@@ -72,18 +81,18 @@ class Receiver:
 
         A machine whose resolver is on 135 comes to 135, wherever a reference says otherwise (wire.md 6.2).
         """
+        settings = machine.settings
         well_known = machine.resolver.port == RESOLVER_PORT
-        key = (machine.local, well_known)
+        key = _Wanted(machine.local, well_known, settings.callback_port, settings.callback_objects)
         if key not in self._places:
-            trace = machine.settings.network.trace
-            self._places[key] = asyncio.ensure_future(self._open(*key, trace))
+            self._places[key] = asyncio.ensure_future(self._open(key, settings.network.trace))
         try:
             return await asyncio.shield(self._places[key])
         except OSError:
             self._places.pop(key, None)
             raise
 
-    async def _open(self, host: str, well_known: bool, trace: Trace | None) -> Address:
+    async def _open(self, wanted: _Wanted, trace: Trace | None) -> Address:
         if self._listener is None:
             self._listener = Listener(
                 self.exporter,
@@ -94,12 +103,15 @@ class Receiver:
                 clock=_now,
                 trace=trace,
             )
-        if well_known:
+        opening = partial(
+            listen, self._listener, self.exporter.addresses, wanted.host, objects=wanted.objects
+        )
+        if wanted.well_known:
             try:
-                return await self._listener.listen(host, RESOLVER_PORT)
+                return await opening(RESOLVER_PORT)
             except OSError:  # taken, or not for this user
                 pass
-        return await self._listener.listen(host, 0)
+        return await opening(wanted.port)
 
     # Who is expected
 
@@ -123,6 +135,7 @@ class Receiver:
         if not self._users and listener is not None:
             self._listener = None
             self._places.clear()
+            self.exporter.addresses.together()
             await listener.close()
 
     def reference(self, exported: Exported, place: Address) -> bytes:

@@ -15,7 +15,9 @@ class Settings:
     """sink_patience, cancel_wait: as for the embedded service (calls.md C7, DESIGN.md section 1), in seconds.
 
     network: how one gets out, with its deadlines; page: objects asked for at a time; delivery: how sinks of the program
-    hear of their objects; callback_wait: how long a server may take to come back to an exported sink, in seconds.
+    hear of their objects; callback_wait: how long a server may take to come back to an exported sink, in seconds;
+    callback_port: where servers look for sinks, 0 for any free port, and 135 towards those that are on 135 themselves;
+    callback_objects: the port of the sinks themselves, where that is another one.
     """
 
     sink_patience: float = 30.0
@@ -23,4 +25,6 @@ class Settings:
     page: int = 100
     delivery: Delivery = "auto"
     callback_wait: float = 10.0
+    callback_port: int = 0
+    callback_objects: int | None = None
     network: Network = field(default=NETWORK)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from ipaddress import IPv6Address, ip_address
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 RESOLVER_PORT: Final = 135
 _LOCALHOST: Final = "localhost"
+_WILDCARDS: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - nothing is bound here
 
 
 class Address(NamedTuple):
@@ -46,6 +48,14 @@ def plain_host(text: str) -> str:
     return str(found)
 
 
+class Part(Enum):
+    """What is served at an address: where objects are, the objects, or both."""
+
+    RESOLVER = "resolver"
+    OBJECTS = "objects"
+    BOTH = "both"
+
+
 class Addresses:
     """Bindings for the client that came to one of our addresses.
 
@@ -57,6 +67,24 @@ class Addresses:
     def __init__(self, names: Sequence[str] = (), *, securities: Sequence[SecurityBinding] = OFFERED) -> None:
         self._names = tuple(dict.fromkeys(names))
         self._securities = tuple(securities)
+        self._objects_of: dict[Address, int] = {}
+        self._resolver_of: dict[Address, int] = {}
+
+    def apart(self, resolver: Address, objects: Address) -> None:
+        """The objects that one address leads to are served at another one of the same host, as they are by Windows."""
+        self._objects_of[_listening(resolver)] = objects.port
+        self._resolver_of[_listening(objects)] = resolver.port
+
+    def together(self) -> None:
+        """Every address is for everything again."""
+        self._objects_of.clear()
+        self._resolver_of.clear()
+
+    def part(self, local: Address) -> Part:
+        """What is served at an address that somebody came to."""
+        if _port(self._objects_of, local) is not None:
+            return Part.RESOLVER
+        return Part.BOTH if _port(self._resolver_of, local) is None else Part.OBJECTS
 
     def hosts(self, local: Address) -> tuple[str, ...]:
         loopback = local.host == "::1" or local.host.startswith("127.")
@@ -65,11 +93,12 @@ class Addresses:
 
     def exporter(self, local: Address) -> DualStringArray:
         """Bindings with the port, always."""
-        return self._bindings(local, local.port)
+        return self._bindings(local, _port(self._objects_of, local) or local.port)
 
     def resolver(self, local: Address) -> DualStringArray:
         """Bindings without a port where it is the resolver's own."""
-        return self._bindings(local, None if local.port == RESOLVER_PORT else local.port)
+        port = _port(self._resolver_of, local) or local.port
+        return self._bindings(local, None if port == RESOLVER_PORT else port)
 
     def _bindings(self, local: Address, port: int | None) -> DualStringArray:
         strings = [
@@ -77,3 +106,13 @@ class Addresses:
             for host in self.hosts(local)
         ]
         return DualStringArray(tuple(strings), self._securities)
+
+
+def _listening(place: Address) -> Address:
+    """What is listened on, without the host where that is every one."""
+    return Address("", place.port) if place.host in _WILDCARDS else place
+
+
+def _port(ports: dict[Address, int], local: Address) -> int | None:
+    """The port that belongs to an address that somebody came to."""
+    return ports.get(local) or ports.get(Address("", local.port))

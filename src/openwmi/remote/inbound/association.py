@@ -35,8 +35,8 @@ _UNSPECIFIED: Final = 0x1C000012  # nca_s_fault_unspec
 class Serving(Protocol):
     """What answers the calls of associations."""
 
-    def serves(self, interface: SyntaxId) -> bool:
-        """Whether a client may bind to an interface."""
+    def serves(self, interface: SyntaxId, local: Address) -> bool:
+        """Whether a client that came to an address of ours may bind to an interface there."""
         ...
 
     def called(self, association: Association, request: e.RequestReceived) -> bytes | Awaitable[bytes]:

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from openwmi.model.errors import error
 from openwmi.model.status import WBEM_E_ACCESS_DENIED
+from openwmi.remote.inbound.addresses import Part
 from openwmi.remote.inbound.answering import answered, answered_plainly, failed
 from openwmi.remote.inbound.incoming import Exported, Fault, Handler, Incoming, Interface
 from openwmi.remote.inbound.limits import ExporterLimits
@@ -81,8 +82,8 @@ class Exporter:
         self.objects = Objects(random, limits or ExporterLimits(), connected=connected)
         self._oid = int.from_bytes(random(8), "little")
         self._activators = dict(activators or {})
-        self._interfaces = {SyntaxId(iid) for iid in (*interfaces, *self._activators)}
-        self._interfaces |= {guids.IObjectExporter, *_REM_UNKNOWN}
+        self._of_resolver = {guids.IObjectExporter, *map(SyntaxId, self._activators)}
+        self._of_objects = {*_REM_UNKNOWN, *map(SyntaxId, interfaces)}
 
     def __len__(self) -> int:
         return len(self.objects)
@@ -123,8 +124,11 @@ class Exporter:
 
     # For the listener
 
-    def serves(self, interface: SyntaxId) -> bool:
-        return interface in self._interfaces
+    def serves(self, interface: SyntaxId, local: Address) -> bool:
+        part = self.addresses.part(local)
+        if interface in self._of_resolver:
+            return part is not Part.OBJECTS
+        return interface in self._of_objects and part is not Part.RESOLVER
 
     def awaited(self, association: Association) -> bool:
         return self.objects.pinged_over(association)

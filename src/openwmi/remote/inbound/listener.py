@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
-from openwmi.remote.inbound.addresses import Address, address_of
+from openwmi.remote.inbound.addresses import Address, address_of, plain_host
 from openwmi.remote.inbound.association import Association, Serving
 from openwmi.remote.inbound.limits import ListenerLimits
 from openwmi.wire.rpc import AssociationGroups, ServerConnection
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Coroutine
 
+    from openwmi.remote.inbound.addresses import Addresses
     from openwmi.wire.decoding import Trace
     from openwmi.wire.rpc import SecurityContext
     from openwmi.wire.rpc import events as e
@@ -41,7 +42,7 @@ def _log_refusal(association: Association, event: e.AuthenticationRefused) -> fl
 
 
 class Listener:
-    """Every port of a listener serves everything that `serving` does.
+    """Every port of a listener serves what `serving` says for it.
 
     accept: (authentication type, level, connection) -> the accepting side of a handshake, None for "not here"; admit:
     which peers, by address; established, refused: told of handshakes; the latter gives the seconds for which the
@@ -92,6 +93,13 @@ class Listener:
         server = await loop.create_server(lambda: Association(self), sock=listening, backlog=_BACKLOG)
         return self._opened_server(server)
 
+    def leave(self, place: Address) -> None:
+        """Take no more connections at one of the addresses."""
+        for server in [one for one in self._servers if address_of(one.sockets[0].getsockname()) == place]:
+            server.close()
+            self._servers.remove(server)
+            self.addresses.remove(place)
+
     async def close(self, grace: float = 0.0) -> None:
         """Take no more connections; end all calls after `grace` seconds, then the connections."""
         self._ending = True
@@ -134,7 +142,7 @@ class Listener:
         self.associations.add(association)
         self._by_host[host] += 1
         rpc = ServerConnection(
-            self.serving.serves,
+            lambda interface: self.serving.serves(interface, association.local),
             lambda auth_type, level: self._accepting(auth_type, level, association),
             groups=self._groups,
             address=str(association.local.port),
@@ -202,3 +210,31 @@ async def _bounded(waits: list[Coroutine[Any, Any, object]], seconds: float) -> 
         _, late = await asyncio.wait(tasks, timeout=seconds)
         for task in late:
             task.cancel()
+
+
+async def listen(
+    listener: Listener, addresses: Addresses, host: str, port: int, *, objects: int | None = None
+) -> Address:
+    """Open a port for everything, or one that leads to the port of the objects; where it is."""
+    if objects is None:
+        return await listener.listen(host, port)
+    # Nobody comes to a port before what it is for is known: not before this returns where any port will do.
+    before = tuple(listener.addresses)
+    place = await separate(listener, addresses, Address(plain_host(host), port), objects)
+    try:
+        resolver = await listener.listen(host, port)
+    except OSError:
+        if place not in before:
+            listener.leave(place)
+        raise
+    addresses.apart(resolver, place)
+    return resolver
+
+
+async def separate(listener: Listener, addresses: Addresses, resolver: Address, objects: int) -> Address:
+    """Open the port of the objects that another address leads to, or will; where it is. Several may lead there."""
+    place = Address(resolver.host, objects)
+    if place not in listener.addresses:
+        place = await listener.listen(*place)
+    addresses.apart(resolver, place)
+    return place

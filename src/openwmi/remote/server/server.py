@@ -12,6 +12,8 @@ from weakref import WeakSet
 from openwmi.model.errors import error
 from openwmi.model.status import WBEM_E_ACCESS_DENIED, WBEM_E_QUOTA_VIOLATION
 from openwmi.remote.inbound import Addresses, Exporter, Listener
+from openwmi.remote.inbound.addresses import address_of
+from openwmi.remote.inbound.listener import listen, separate
 from openwmi.remote.server.activation import ACTIVATORS
 from openwmi.remote.server.apartment import Apartment
 from openwmi.remote.server.limits import ServerLimits
@@ -99,12 +101,19 @@ class Server:
         self._log_on = log_on
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def listen(self, host: str, port: int) -> Address:
-        """Serve on a port; where it is. OSError when it cannot be had."""
-        return await self.listener.listen(host, port)
+    async def listen(self, host: str, port: int, *, objects: int | None = None) -> Address:
+        """Serve on a port; where it is. OSError when it cannot be had.
 
-    async def adopt(self, listening: socket) -> Address:
+        objects: the port of the objects, to which the first one then only leads, as port 135 of Windows does.
+        """
+        return await listen(self.listener, self.exporter.addresses, host, port, objects=objects)
+
+    async def adopt(self, listening: socket, *, objects: int | None = None) -> Address:
         """Serve on a socket that somebody has opened for us."""
+        if objects is not None:
+            await separate(
+                self.listener, self.exporter.addresses, address_of(listening.getsockname()), objects
+            )
         return await self.listener.adopt(listening)
 
     def accounts_changed(self) -> None:
