@@ -80,8 +80,8 @@ class Network:
         aliases: Sequence[str] = (),
         trace: Trace | None = None,
     ) -> None:
-        """objects: the port of the objects, where the others only lead to them; fallback: where a port cannot be had, any free one will do; aliases: what clients call this machine besides
-        its names; trace: is told of every PDU."""
+        """objects: the port of the objects, where the others only lead to them; fallback: where a port cannot be had,
+        any free one will do; aliases: what clients call this machine besides its names; trace: is told of every PDU."""
         from openwmi.host import home
         from openwmi.remote.server import Server
 

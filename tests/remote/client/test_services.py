@@ -435,3 +435,30 @@ def test_a_connection_that_breaks_ends_its_calls_with_the_reason() -> None:
         await services.close()
 
     run(work)
+
+
+@pytest.mark.parametrize(
+    "operation", [QUERY, ops.GetObject("Thing.N=1"), ops.DeleteInstance("Thing.N=1")], ids=str
+)
+def test_what_is_cancelled_on_its_way_is_given_back_when_it_comes(operation: Any) -> None:
+    """After every number of turns of the loop: an answer that nobody waits for any more may hold a reference."""
+
+    async def work() -> None:
+        host = Host(things(250))
+        host.objects["thing.n=1"] = host.rows[1]
+        services = await host.connect()
+        before = len(host.exporter)
+        for turns in range(40):
+            starting = asyncio.ensure_future(services.start(operation, Recorder()))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            if starting.done():
+                await starting.result().cancel()
+            else:
+                starting.cancel()
+                await asyncio.wait([starting])
+            await asyncio.sleep(40)
+            assert len(host.exporter) == before, turns
+        await closed(host, services)
+
+    run(work)

@@ -396,7 +396,7 @@ async def test_one_port_leads_to_the_port_of_the_objects() -> None:
         bound = [(IID_IThing, resolver), (RESOLVER, objects)]
         for interface, address in bound:
             client = await server.connect([interface], address=address)
-            assert client.rpc.accepted == {}
+            assert client.rpc.presentations == {}
         both = await server.connect([RESOLVER, IID_IThing])
         assert await both.call(ECHO, QUESTION, server.give(), 1) == ANSWER
 
@@ -404,9 +404,9 @@ async def test_one_port_leads_to_the_port_of_the_objects() -> None:
 async def test_several_ports_lead_to_the_same_objects_on_any_address() -> None:
     async with endpoint() as server:
         names = server.exporter.addresses
-        first = await listen(server.listener, names, "0.0.0.0", 0, objects=0)  # noqa: S104
+        first = await listen(server.listener, names, "0.0.0.0", 0, objects=0)
         (objects,) = set(server.listener.addresses) - {server.address, first}
-        second = await listen(server.listener, names, "0.0.0.0", 0, objects=objects.port)  # noqa: S104
+        second = await listen(server.listener, names, "0.0.0.0", 0, objects=objects.port)
         for place in (first, second):
             came_to = Address("127.0.0.1", place.port)
             assert names.part(came_to) is Part.RESOLVER

@@ -38,16 +38,22 @@ _METHOD_SECONDS: Final = 86_400.0
 
 
 class Ask:
-    """Runs one operation and tells its call how it ended. Implements calls.running.Source."""
+    """Runs one operation and tells its call how it ended. Implements calls.running.Source.
+
+    result: what is held for it there; released when it is stopped, however early.
+    """
 
     def __init__(
         self,
         call: RunningCall,
         work: Callable[[], Awaitable[tuple[list[Any], Outcome]]],
         explain: Callable[[WbemError], WbemError],
+        *,
+        result: Proxy | None = None,
     ) -> None:
         self._call = call
         self._work = work
+        self._result = result
         self._explain = explain
         self._task = asyncio.get_running_loop().create_task(self._run())
 
@@ -56,6 +62,8 @@ class Ask:
 
     def stop(self) -> None:
         self._task.cancel()
+        if self._result is not None:
+            self._result.drop()
 
     async def _run(self) -> None:
         try:
@@ -108,10 +116,14 @@ async def begun(
 ) -> Proxy:
     """Begin the operation semisynchronously; its call result. Raises what refuses it."""
     inputs = inputs_of(operation, flags | WBEM_FLAG_RETURN_IMMEDIATELY, context)
-    answer = await services.call(method_of(operation, asynchronous=False), inputs)
-    if failed(answer.result):
-        raise refused(answer.result)
-    return services.exporter.adopt(answer.call_result or None, guids.IWbemCallResult)
+
+    async def begin() -> Proxy:
+        answer = await services.call(method_of(operation, asynchronous=False), inputs)
+        if failed(answer.result):
+            raise refused(answer.result)
+        return services.exporter.adopt(answer.call_result or None, guids.IWbemCallResult)
+
+    return await services.exporter.obtain(begin())
 
 
 async def result_of(

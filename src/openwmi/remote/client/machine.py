@@ -186,10 +186,14 @@ class Machine:
             self._introduce()
             locale = await self._understood(locale)
             path = "//./" + namespace.replace("\\", "/")
-            answer = await self._login.call(NTLM_LOGIN, NtlmLogin(path, locale, 0, write_context(context)))
-            if failed(answer.result):
-                raise error(answer.result, f"{self.host} refuses {namespace}", namespace=namespace)
-            return self.exporter.adopt(answer.services, guids.IWbemServices)
+            inputs = NtlmLogin(path, locale, 0, write_context(context))
+            return await self.exporter.obtain(self._logged_on(self._login, namespace, inputs))
+
+    async def _logged_on(self, login: Proxy, namespace: str, inputs: NtlmLogin) -> Proxy:
+        answer = await login.call(NTLM_LOGIN, inputs)
+        if failed(answer.result):
+            raise error(answer.result, f"{self.host} refuses {namespace}", namespace=namespace)
+        return self.exporter.adopt(answer.services, guids.IWbemServices)
 
     async def _understood(self, locales: str | None) -> str | None:
         """Preferred locales as the server takes them: several, and other forms than MS_409, are for those that know

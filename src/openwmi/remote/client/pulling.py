@@ -124,13 +124,17 @@ async def pages_of(enumerator: Proxy, held: list[Proxy]) -> SmartPages | PlainPa
 
 async def _smart(enumerator: Proxy) -> Proxy:
     fetch = await enumerator.query(guids.IWbemFetchSmartEnum)
-    try:
-        answer = await fetch.call(wire.GET_SMART_ENUM, wire.Nothing())
-    finally:
-        fetch.drop()
-    if failed(answer.result):
-        raise error(answer.result)
-    return enumerator.exporter.adopt(answer.enumerator, guids.IWbemWCOSmartEnum)
+
+    async def ask() -> Proxy:
+        try:
+            answer = await fetch.call(wire.GET_SMART_ENUM, wire.Nothing())
+        finally:
+            fetch.drop()
+        if failed(answer.result):
+            raise error(answer.result)
+        return enumerator.exporter.adopt(answer.enumerator, guids.IWbemWCOSmartEnum)
+
+    return await enumerator.exporter.obtain(ask())
 
 
 class Pull:

@@ -230,16 +230,12 @@ class RemoteServices:
         refusal = self._refusal(operation)
         if call.machine.timed or isinstance(operation, PutInstance | PutClass):
             result = await begun(self._proxy, operation, flags, context, refused=refusal)
-            call.feed = Ask(call, partial(result_of, result, operation, refusal), explain)
+            work = partial(result_of, result, operation, refusal)
+            call.feed = Ask(call, work, explain, result=result)
             return
+        settings = self.machine.settings
         work = partial(
-            synchronously,
-            self._proxy,
-            operation,
-            flags,
-            context,
-            settings=self.machine.settings,
-            refused=refusal,
+            synchronously, self._proxy, operation, flags, context, settings=settings, refused=refusal
         )
         call.feed = Ask(call, work, explain)
 
@@ -253,12 +249,15 @@ class RemoteServices:
     ) -> None:
         """Start an operation whose results are pulled."""
         flags |= _FORWARD
-        answer = await self._proxy.call(
-            method_of(operation, asynchronous=False), inputs_of(operation, flags, context)
-        )
-        if failed(answer.result):
-            raise self._refusal(operation)(answer.result)
-        enumerator = self._proxy.exporter.adopt(answer.enumerator, guids.IEnumWbemClassObject)
+        inputs = inputs_of(operation, flags, context)
+
+        async def begin() -> Proxy:
+            answer = await self._proxy.call(method_of(operation, asynchronous=False), inputs)
+            if failed(answer.result):
+                raise self._refusal(operation)(answer.result)
+            return self._proxy.exporter.adopt(answer.enumerator, guids.IEnumWbemClassObject)
+
+        enumerator = await self._proxy.exporter.obtain(begin())
         events = isinstance(operation, ExecNotificationQuery)
         call.feed = Pull(call, enumerator, self.machine.settings, events=events, explain=explain)
         self._subscribed(call, operation)
@@ -299,11 +298,15 @@ class RemoteServices:
             inputs = OPEN.request.members.holds(
                 namespace=namespace, flags=0, context=None, services=EMPTY, call_result=None
             )
-            answer = await self._proxy.call(OPEN, inputs)
             path = f"{self._namespace}\\{namespace}"
-            if failed(answer.result):
-                raise error(answer.result, operation="OpenNamespace", namespace=path)
-            proxy = self._proxy.exporter.adopt(answer.services or None, guids.IWbemServices)
+
+            async def ask() -> Proxy:
+                answer = await self._proxy.call(OPEN, inputs)
+                if failed(answer.result):
+                    raise error(answer.result, operation="OpenNamespace", namespace=path)
+                return self._proxy.exporter.adopt(answer.services or None, guids.IWbemServices)
+
+            proxy = await self._proxy.exporter.obtain(ask())
         return RemoteServices(self.machine, proxy, path, self.caller.locale)
 
     async def sibling(self, namespace: str) -> RemoteServices:

@@ -27,6 +27,9 @@ from openwmi.wire.dcom.remunknown import (
 from openwmi.wire.errors import PeerMisbehaved, ProtocolError
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+    from typing import Any
+
     from openwmi.remote.outbound.channel import Channel
     from openwmi.remote.outbound.dialling import Address
     from openwmi.remote.outbound.pinging import Pinger
@@ -144,6 +147,7 @@ class RemoteExporter:
         self._held: set[Proxy] = set()
         self._leaving: list[InterfaceRef] = []
         self._releasing: asyncio.Task[None] | None = None
+        self._unwanted: set[asyncio.Task[Proxy]] = set()
 
     @property
     def held(self) -> int:
@@ -172,8 +176,28 @@ class RemoteExporter:
             self.pinger.add(std.oid)
         return proxy
 
+    async def obtain(self, work: Coroutine[Any, Any, Proxy]) -> Proxy:
+        """Make a call that brings a reference. It goes on when whoever waits for it is cancelled, and what it brings is
+        released then: the server has handed the reference out and would keep the object for it."""
+        task = asyncio.get_running_loop().create_task(work)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            self._unwanted.add(task)
+            task.add_done_callback(self._refuse)
+            raise
+
+    def _refuse(self, task: asyncio.Task[Proxy]) -> None:
+        """Nobody waits for what a call has brought."""
+        self._unwanted.discard(task)
+        if not task.cancelled() and task.exception() is None:
+            task.result().drop()
+
     async def query(self, proxy: Proxy, interface: SyntaxId) -> Proxy:
         """RemQueryInterface."""
+        return await self.obtain(self._query(proxy, interface))
+
+    async def _query(self, proxy: Proxy, interface: SyntaxId) -> Proxy:
         inputs = QueryInterface(proxy.ipid, _REFERENCES, (interface.uuid,))
         answer = await self._unknown(REM_QUERY_INTERFACE, inputs)
         result = answer.result if failed(answer.result) or not answer.results else answer.results[0].result
@@ -231,6 +255,8 @@ class RemoteExporter:
 
     async def close(self) -> None:
         """Release whatever is held, then close the connection."""
+        if self._unwanted:
+            await asyncio.wait(tuple(self._unwanted), timeout=PARTING)
         for proxy in tuple(self._held):
             proxy.drop()
         await self.settled()
