@@ -290,10 +290,10 @@ async def test_the_time_of_a_sink_runs_for_each_callback_alone(
     seam: Seam, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seam.serve(NUMBERS, instances=numbers(4000))
-    monkeypatch.setattr(seam.settings, "sink_patience", 0.4)
-    sink = Recorder(objects=lambda _: asyncio.sleep(0.12))
+    monkeypatch.setattr(seam.settings, "sink_patience", 1.0)
+    sink = Recorder(objects=lambda count: asyncio.sleep(count * 0.0003))
     assert (await (await seam.start(QUERY, sink))).status == 0
-    assert sum(kind == "objects" for kind, _ in sink.events) >= 4  # 0.48 s in all
+    assert sum(kind == "objects" for kind, _ in sink.events) >= 4  # 1.2 s in all
 
 
 @pytest.mark.req("calls:C16", "calls:C17", "calls:A18")

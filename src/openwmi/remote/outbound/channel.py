@@ -245,6 +245,8 @@ class Channel(asyncio.Protocol):
                 raise failures.closed(self.peer, "alter_context", self._failure)
             if self._asked is not None:
                 await asyncio.wait([self._asked.answer])
+                if self._failure is not None:
+                    raise self._told("alter_context")
                 continue
             number = max(self._rpc.presentations, default=0) + 1
             self._rpc.alter([(number, interface)])
@@ -469,18 +471,18 @@ class Channel(asyncio.Protocol):
             answer.set_exception(self._failure)
         for request in pending:
             if not request.answer.done():
-                request.answer.set_exception(self._told(request))
+                request.answer.set_exception(self._told(request.method))
         if self._transport is not None:
             self._transport.close()
         watchers, self._watchers = self._watchers, {}
         for watcher in watchers:
             watcher(reason)
 
-    def _told(self, request: _Request) -> WbemError:
+    def _told(self, phase: str) -> WbemError:
         """The reason of the end, as an error of this call's own: several tasks must not share a traceback."""
         reason = self._failure
         assert reason is not None
-        return failures.failure(reason.code, reason.message, self.peer, request.method, reason.__cause__)
+        return failures.failure(reason.code, reason.message, self.peer, phase, reason.__cause__)
 
     def _refusal(self, phase: str) -> WbemError | None:
         """Why no call can be taken now."""
