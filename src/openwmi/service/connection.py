@@ -8,18 +8,15 @@ from weakref import WeakSet
 from openwmi.calls.running import IN_CALLBACK, RunningCall
 from openwmi.calls.table import identity_of
 from openwmi.contract import flags as f
-from openwmi.contract.context import check_architecture
+from openwmi.contract.acceptance import checked_call, checked_child
 from openwmi.contract.operations import (
     ExecNotificationQuery,
-    checked_arguments,
-    checked_flags,
     described,
 )
 from openwmi.contract.outcome import Outcome
 from openwmi.model.errors import WbemError, error
 from openwmi.model.status import (
     WBEM_E_INVALID_NAMESPACE,
-    WBEM_E_INVALID_PARAMETER,
 )
 from openwmi.service.execute import planned, refused_at_once, segments
 from openwmi.service.execution import Execution
@@ -95,16 +92,7 @@ class Connection:
         self._space.namespaces.refresh()
         self._check_namespace()
         row = described(operation)
-        if sink is None:
-            raise error(
-                WBEM_E_INVALID_PARAMETER,
-                f"{row.async_method}: the sink is NULL",
-                operation=row.method,
-                parameter="pResponseHandler",
-            )
-        checked_arguments(operation)
-        flags = checked_flags(operation, flags, "async")
-        check_architecture(context)
+        flags = checked_call(operation, sink, flags, context)
         self._check_right(required(operation, row.right), row.method)
         refused_at_once(operation)
         if row.delivers != "events":  # these have a quota of their own (H5)
@@ -159,13 +147,7 @@ class Connection:
     async def open(self, namespace: str) -> Connection:
         """OpenNamespace: a path below this namespace; an absolute one or NULL is INVALID_PARAMETER (A38)."""
         self._check_namespace()
-        if not isinstance(namespace, str) or not namespace or namespace[0] in "\\/":
-            raise error(
-                WBEM_E_INVALID_PARAMETER,
-                "OpenNamespace takes the path of a namespace below the current one",
-                operation="OpenNamespace",
-                parameter="strNamespace",
-            )
+        namespace = checked_child(namespace)
         return await self._service.log_on(f"{self.namespace}\\{namespace}", self.caller, "OpenNamespace")
 
     async def sibling(self, namespace: str) -> Connection:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from openwmi.contract import operations as ops
+from openwmi.contract.acceptance import checked_child
 from openwmi.contract.flags import WBEM_FLAG_RETURN_IMMEDIATELY
 from openwmi.faces import views
 from openwmi.faces.com.asynchronous import AsynchronousCalls
@@ -47,8 +48,7 @@ class IWbemServices(AsynchronousCalls):
         alone; without it both, as far as their pointers are not NULL (A39, A41)."""
         connection = self.admitted_()
         wanted = out or ()
-        if not isinstance(strNamespace, str) or not strNamespace or strNamespace[0] in "\\/":
-            raise invalid("OpenNamespace takes the path of a namespace below the current one", "strNamespace")
+        path = checked_child(strNamespace)
         if pCtx is not None:
             raise invalid("the context of OpenNamespace is reserved", "pCtx")
         if lFlags not in (0, WBEM_FLAG_RETURN_IMMEDIATELY):
@@ -57,8 +57,8 @@ class IWbemServices(AsynchronousCalls):
         if needed not in wanted and (lFlags or not wanted):
             raise invalid(f"OpenNamespace: {needed} is NULL", needed)
         if "ppResult" not in wanted:
-            return 0, self._opened(connection.run(connection.services.open, strNamespace)), None
-        view = connection.run(_opening, connection.services, strNamespace)
+            return 0, self._opened(connection.run(connection.services.open, path)), None
+        view = connection.run(_opening, connection.services, path)
         result = IWbemCallResult(connection, view)
         if lFlags or needed not in wanted:
             return 0, None, result

@@ -9,21 +9,19 @@ from typing import TYPE_CHECKING, Final
 from openwmi.calls.running import IN_CALLBACK, RunningCall
 from openwmi.calls.table import identity_of
 from openwmi.contract import flags as f
+from openwmi.contract.acceptance import checked_call, checked_child
 from openwmi.contract.caller import Caller
-from openwmi.contract.context import check_architecture
 from openwmi.contract.operations import (
     ExecMethod,
     ExecNotificationQuery,
     GetObject,
     PutClass,
     PutInstance,
-    checked_arguments,
-    checked_flags,
     described,
 )
 from openwmi.model.classes import Class
 from openwmi.model.errors import WbemError, error
-from openwmi.model.status import RPC_E_DISCONNECTED, WBEM_E_INVALID_PARAMETER, failed
+from openwmi.model.status import RPC_E_DISCONNECTED, failed
 from openwmi.remote.client.asking import Ask, begun, result_of, synchronously
 from openwmi.remote.client.failures import RemoteFailure, explained, placed, refused
 from openwmi.remote.client.pulling import Pull
@@ -109,16 +107,7 @@ class RemoteServices:
     ) -> RunningCall:
         """Accept or refuse (B16, B17). What can be seen wrong with a call is seen here; the rest the server says."""
         row = described(operation)
-        if sink is None:
-            raise error(
-                WBEM_E_INVALID_PARAMETER,
-                f"{row.async_method}: the sink is NULL",
-                operation=row.method,
-                parameter="pResponseHandler",
-            )
-        checked_arguments(operation)
-        flags = checked_flags(operation, flags, "async")
-        check_architecture(context)
+        flags = checked_call(operation, sink, flags, context)
         if self._closed:
             raise error(RPC_E_DISCONNECTED, "the connection is closed", operation=row.method)
         call = RunningCall(self.machine.calls, sink, identity_of(sink), self.machine.principal)
@@ -287,13 +276,7 @@ class RemoteServices:
 
     async def open(self, namespace: str) -> RemoteServices:
         """OpenNamespace: a path below this namespace; an absolute one or NULL is INVALID_PARAMETER (A38)."""
-        if not isinstance(namespace, str) or not namespace or namespace[0] in "\\/":
-            raise error(
-                WBEM_E_INVALID_PARAMETER,
-                "OpenNamespace takes the path of a namespace below the current one",
-                operation="OpenNamespace",
-                parameter="strNamespace",
-            )
+        namespace = checked_child(namespace)
         with placed(self.machine.host, "OpenNamespace"):
             inputs = OPEN.request.members.holds(
                 namespace=namespace, flags=0, context=None, services=EMPTY, call_result=None

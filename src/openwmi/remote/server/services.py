@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from openwmi.contract.acceptance import checked_child
 from openwmi.contract.flags import WBEM_FLAG_FORWARD_ONLY, WBEM_FLAG_RETURN_IMMEDIATELY
 from openwmi.contract.operations import AnyOperation, GetObject, described
 from openwmi.faces.views import CallResult, Enumerator, perform
@@ -141,10 +142,7 @@ class ServicesObject:
             raise _invalid("the context of OpenNamespace is reserved", "pCtx")
         if flags not in (0, WBEM_FLAG_RETURN_IMMEDIATELY):
             raise _invalid(f"OpenNamespace does not take flags 0x{flags:X}", "lFlags")
-        if not namespace or namespace[0] in "\\/":
-            raise _invalid(
-                "OpenNamespace takes the path of a namespace below the current one", "strNamespace"
-            )
+        namespace = checked_child(namespace)
         if inputs.call_result is None:
             if flags or inputs.services is None:
                 raise _invalid("OpenNamespace: ppResult or ppWorkingNamespace is NULL", "ppResult")
