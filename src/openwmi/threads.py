@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from time import monotonic
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 if TYPE_CHECKING:
     from asyncio import Future as Answer
@@ -117,6 +117,18 @@ def waited(wait: Callable[[float | None], bool], seconds: float | None = None) -
             return True
         if left <= 0:
             return False
+
+
+def settled(answer: Any) -> Any:
+    """What the method of a provider has given; an asynchronous one is run to its end on this thread."""
+    if not hasattr(answer, "__await__"):
+        return answer
+    import asyncio  # most providers need none
+
+    async def wait() -> Any:
+        return await answer
+
+    return asyncio.run(wait())
 
 
 def outcome(future: Future[T], seconds: float | None = None) -> T:

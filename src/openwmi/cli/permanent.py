@@ -214,6 +214,7 @@ def tried(binding: Binding, event: Instance) -> str:
     """Hand an event to the consumer of a binding, here and now; what happened. Raises the consumer's failure."""
     from openwmi.contract.provider import Delivery
     from openwmi.service.faults import provider_fault
+    from openwmi.threads import settled
 
     consumer, caller = binding.consumer, binding.actor
     assert consumer is not None
@@ -228,9 +229,7 @@ def tried(binding: Binding, event: Instance) -> str:
     late: list[Exception] = []
     request = Delivery(class_, caller=caller, late=late.append, singleton=consumer.space.namespaces.singleton)
     try:
-        answer = role(request, consumer.instance, (event,))
-        if hasattr(answer, "__await__"):
-            _awaited(answer)
+        settled(role(request, consumer.instance, (event,)))
         settle = getattr(hosted.provider, "settle", None)
         if settle is not None and not settle(SETTLE_SECONDS):
             return "took it; the program that it started still runs"
@@ -239,12 +238,3 @@ def tried(binding: Binding, event: Instance) -> str:
     except Exception as failure:  # noqa: BLE001 - a provider may raise anything
         raise provider_fault(failure, hosted.name, consumer.path) from None
     return "took it"
-
-
-def _awaited(answer: Any) -> None:
-    import asyncio
-
-    async def wait() -> None:
-        await answer
-
-    asyncio.run(wait())

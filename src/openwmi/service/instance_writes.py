@@ -34,6 +34,7 @@ from openwmi.service.limits import IDENTIFICATION, NAMESPACE, REQUIRES_ENCRYPTIO
 from openwmi.service.locate import checked_path, target_of
 from openwmi.service.stored import ident_of, indexed_values, keys_of, root_of
 from openwmi.service.supplied import handed_on, may_be_supplied, supplied_properties
+from openwmi.threads import settled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -341,21 +342,9 @@ def _told(execution: Execution, provider: tuple[Class, Any, str], *arguments: An
     """Call one provider's write, with the class that it serves."""
     class_, function, name = provider
     try:
-        answer = function(execution.request(class_, class_.layout.names), *arguments)
-        if hasattr(answer, "__await__"):
-            _waited(answer)
+        settled(function(execution.request(class_, class_.layout.names), *arguments))
     except Exception as failure:  # noqa: BLE001 - a provider may raise anything
         raise provider_fault(failure, name, class_.name) from None
-
-
-def _waited(answer: Any) -> None:
-    """Run an asynchronous provider's write to its end on this worker thread."""
-    import asyncio
-
-    async def wait() -> None:
-        await answer
-
-    asyncio.run(wait())
 
 
 def _put_dynamic(execution: Execution, class_: Class, instance: Instance) -> str:

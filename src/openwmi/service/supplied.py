@@ -22,7 +22,7 @@ from openwmi.model.values import coerce
 from openwmi.service.faults import provider_fault
 from openwmi.service.feed import PLANNER
 from openwmi.service.stored import MARK
-from openwmi.threads import Threads
+from openwmi.threads import Threads, settled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
@@ -144,8 +144,7 @@ def _asked(execution: Execution, class_: Class, one: Supplied, role: str, *value
             parameter=f"{class_.name}.{one.place.name}",
         )
     try:
-        answer = function(execution.request(class_, (one.place.name,)), one.place, *value)
-        return _waited(answer) if hasattr(answer, "__await__") else answer
+        return settled(function(execution.request(class_, (one.place.name,)), one.place, *value))
     except Exception as failure:  # noqa: BLE001 - a provider may raise anything
         raise provider_fault(failure, hosted, f"{class_.name}.{one.place.name}") from None
 
@@ -159,15 +158,6 @@ def _role(space: Namespace, class_: Class, one: Supplied, role: str) -> tuple[st
             parameter=f"{class_.name}.{one.place.name}",
         )
     return hosted.name, hosted.role(role)
-
-
-def _waited(answer: Any) -> Any:
-    import asyncio
-
-    async def wait() -> Any:
-        return await answer
-
-    return asyncio.run(wait())
 
 
 # Writing
