@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from openwmi.contract.provider import EventCoverage
 from openwmi.model.instances import Instance
 from openwmi.providers.columns import reader
-from openwmi.providers.datafile import COLUMNS, File, exact, files_in, look
+from openwmi.providers.datafile import COLUMNS, File, exact, files_in, look, real
 from openwmi.providers.linux import inotify
 from openwmi.providers.linux.host import Host
 from openwmi.providers.linux.inotify import Inotify, Message
@@ -110,11 +110,11 @@ class Watch:
         on, and told, unless it is silent, as having come."""
         while True:
             path = exact(self._host, directory.pinned)
-            there = path is not None and os.path.isdir(self._real(path))
+            there = path is not None and os.path.isdir(real(self._host, path))
             if not there or path is None:
                 path = self._above(directory.pinned)
             try:
-                watch = self._queue.watch(self._real(path), _ALL)
+                watch = self._queue.watch(real(self._host, path), _ALL)
             except (FileNotFoundError, NotADirectoryError):
                 continue  # gone meanwhile
             self._by_watch.setdefault(watch, set()).add(directory)
@@ -132,12 +132,9 @@ class Watch:
         while path not in ("/", ""):
             path = os.path.dirname(path)
             found = exact(self._host, path)
-            if found is not None and os.path.isdir(self._real(found)):
+            if found is not None and os.path.isdir(real(self._host, found)):
                 return found
         return b"/"
-
-    def _real(self, path: bytes) -> bytes:
-        return os.fsencode(self._host.root) + path
 
     def _release(self, directory: Directory) -> None:
         """Give up its watch, which the kernel ends when it was the last one's."""
@@ -183,7 +180,7 @@ class Watch:
         path = directory.path.rstrip(b"/") + b"/" + name
         found = look(self._host, path)
         if message.what & _APPEARS:
-            if found is None and os.path.isdir(self._real(path)):
+            if found is None and os.path.isdir(real(self._host, path)):
                 return  # a link to a directory
             self._on_appearing(directory, found or File(self._host, path, None), silent=False)
         elif found is not None and name in directory.known:
