@@ -208,9 +208,3 @@ class Writer:
 
     def align(self, boundary: int) -> None:
         self.data += _ZEROS[: -len(self.data) % boundary]
-
-    def patch_u16(self, position: int, value: int) -> None:
-        self.data[position : position + 2] = _U16.pack(value)
-
-    def patch_u32(self, position: int, value: int) -> None:
-        self.data[position : position + 4] = _U32.pack(value)

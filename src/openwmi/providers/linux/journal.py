@@ -17,8 +17,6 @@ from openwmi.providers.linux.files import beginning, listing, text
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    Account = tuple[int, int, Sequence[int]]
-
 # Of the fields of an entry, those that anybody here asks for.
 FIELDS: Final = (
     "MESSAGE",
@@ -99,17 +97,13 @@ def _bytes(value: Any) -> bytes:
 class Reading:
     """A journalctl at work; iterating gives its entries. skipped: lines that were too long. close() from any thread."""
 
-    def __init__(self, command: list[str], account: Account | None) -> None:
-        user, group, groups = account or (None, None, None)
+    def __init__(self, command: list[str]) -> None:
         self.skipped = 0
         self._process: Popen[bytes] = Popen(
             command,
             stdin=DEVNULL,
             stdout=PIPE,
             stderr=DEVNULL,
-            user=user,
-            group=group,
-            extra_groups=groups,
             env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8"},
         )
 
@@ -150,11 +144,10 @@ def _parsed(line: bytes) -> Entry | None:
 
 
 class Journal:
-    """The journal of the machine whose file tree begins at `root`, as this program or another account sees it."""
+    """The journal of the machine whose file tree begins at `root`, as far as this program may read it."""
 
-    def __init__(self, root: str = "", account: Account | None = None) -> None:
+    def __init__(self, root: str = "") -> None:
         self._root = root
-        self._account = account
 
     @property
     def exists(self) -> bool:
@@ -171,7 +164,7 @@ class Journal:
         command.append("--output-fields=" + ",".join(fields))
         if self._root:
             command.append(f"--root={self._root}")
-        return Reading([*command, *arguments], self._account)
+        return Reading([*command, *arguments])
 
     def one(self, *arguments: str) -> Entry | None:
         """The first entry of what some arguments select."""

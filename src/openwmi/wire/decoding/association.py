@@ -106,11 +106,6 @@ class Association:
         for call in self._calls.values():
             call.lost(up=up)
 
-    @staticmethod
-    def from_client(data: bytes) -> bool:
-        """Whether a PDU's type is one that clients send."""
-        return data[2] in _FROM_CLIENT
-
     def _body(self, record: Record, frame: Frame, stub: bytes | None) -> None:
         pdu: Any = DECODERS[frame.kind](frame)
         if frame.verifier is not None:

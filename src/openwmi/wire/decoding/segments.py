@@ -22,7 +22,7 @@ _VLANS: Final = frozenset({0x8100, 0x88A8, 0x9100})
 _PROTOCOL_TCP, _FRAGMENT, _AUTHENTICATION = 6, 44, 51
 _EXTENSIONS: Final = frozenset({0, 43, 60, _FRAGMENT, _AUTHENTICATION})
 _MOST_HEADERS: Final = 8
-FIN, SYN, RST, ACK = 1, 2, 4, 16
+FIN, SYN, ACK = 1, 2, 16
 
 
 class Address(NamedTuple):
