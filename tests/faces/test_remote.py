@@ -88,7 +88,7 @@ def test_calls_with_sinks(target: str, delivery: Any, level: Any) -> None:
         options: Any = {"delivery": delivery, "auth_level": level}
         async with openwmi.connect(target, user="ada", password=PASSWORD, **options) as wmi:
             sink = Sink()
-            call = await wmi.start(openwmi.ExecQuery("SELECT * FROM Row"), sink)
+            call = await wmi.start(openwmi.ExecQuery("SELECT * FROM Row"), sink, flags=openwmi.SEND_STATUS)
             assert (await call).ok
             assert [one.N for one in sink.objects] == list(range(250))
             assert sink.released == 1

@@ -381,6 +381,37 @@ def test_a_slow_sink_is_felt_by_the_server() -> None:
     run(work)
 
 
+@pytest.mark.req("calls:C5", "calls:D5")
+def test_the_callback_that_waits_for_room_hears_of_a_cancel() -> None:
+    """So that the server stops at once, and not with the next object."""
+
+    async def work() -> None:
+        host = Host(things(10_000))
+        services = await host.connect()
+        answers: list[int] = []
+
+        async def counting(call: SinkCall) -> None:
+            for start in range(0, 10_000, 500):
+                answers.append(await call.indicate(*host.rows[start : start + 500]))
+                if answers[-1]:
+                    return
+
+        host.push = counting
+        gate = asyncio.Event()
+        sink = Recorder(objects=lambda _: gate.wait())
+        call = await services.start(QUERY, sink)
+        await asyncio.sleep(5)
+        waiting = len(answers)
+        await call.cancel()
+        await asyncio.sleep(1)
+        assert answers == [0] * waiting + [codes.WBEM_E_CALL_CANCELLED]
+        gate.set()
+        assert (await call).status == codes.WBEM_E_CALL_CANCELLED
+        await ended(host, services)
+
+    run(work)
+
+
 def test_a_server_that_never_comes_is_polled_where_that_is_harmless() -> None:
     async def work() -> None:
         host = Host(things(5))
