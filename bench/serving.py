@@ -17,7 +17,7 @@ from bench.harness import Budget, Line, Note, ratio
 from openwmi import host, testing
 from openwmi.accounts import Accounts
 from openwmi.remote.inbound import Association, Listener
-from openwmi.remote.inbound.addresses import Address
+from openwmi.remote.places import Address
 from openwmi.remote.server import Server
 from openwmi.wire.ntlm import nt_hash
 from openwmi.wire.rpc import SyntaxId

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from openwmi.remote.outbound.dialling import Address
+from openwmi.remote.places import Address
 from openwmi.wire.errors import ACCESS_DENIED
 from openwmi.wire.ntlm import Acceptor, ServerNames, nt_hash
 from openwmi.wire.rpc import AuthType, ServerConnection, SyntaxId, events

@@ -28,9 +28,9 @@ from openwmi.remote.client import Credentials, Settings, connect
 from openwmi.remote.client.services import RemoteServices
 from openwmi.remote.inbound import Addresses, Association, Exporter, Incoming, Listener, interface
 from openwmi.remote.outbound.channel import Deadlines, Network, Security
-from openwmi.remote.outbound.dialling import Address
 from openwmi.remote.outbound.references import Proxy
 from openwmi.remote.outbound.resolving import reach
+from openwmi.remote.places import Address
 from openwmi.wire.dcom import activation, guids
 from openwmi.wire.dcom.properties import InstantiationInfo, PropsOutInfo, ScmReply, ScmReplyInfo
 from openwmi.wire.ntlm import Acceptor, Credential, Initiator, nt_hash

@@ -18,7 +18,7 @@ from tests.remote.server.serving import PASSWORD as SERVED_PASSWORD
 from openwmi.contract import operations as ops
 from openwmi.remote.client import Credentials, connect
 from openwmi.remote.inbound import Association, ExporterLimits, ListenerLimits
-from openwmi.remote.outbound.dialling import Address
+from openwmi.remote.places import Address
 from openwmi.remote.server import ServerLimits
 
 QUERY = ops.ExecQuery("SELECT * FROM Thing")

@@ -20,9 +20,9 @@ from openwmi.model import status as codes
 from openwmi.model.errors import NotFound, WbemError
 from openwmi.remote.client import receiving
 from openwmi.remote.inbound import Association, Listener
-from openwmi.remote.inbound.addresses import Address
 from openwmi.remote.outbound.channel import Channel, Network, Security
 from openwmi.remote.outbound.resolving import reach
+from openwmi.remote.places import Address
 from openwmi.wire.dcom.guids import IObjectExporter, IRemUnknown
 from openwmi.wire.ntlm import Credential, Initiator
 from openwmi.wire.rpc import SyntaxId

@@ -25,7 +25,7 @@ from tests.wire.test_fuzz import mutants
 from openwmi.contract.operations import ExecMethod, ExecNotificationQuery, ExecQuery, GetObject
 from openwmi.model.errors import WbemError
 from openwmi.remote.inbound import ListenerLimits
-from openwmi.remote.outbound.dialling import Address
+from openwmi.remote.places import Address
 from openwmi.remote.server import ServerLimits
 from openwmi.wire.dcom import exporter, guids
 from openwmi.wire.rpc import ClientConnection

@@ -21,8 +21,9 @@ from tests.wire.peers import initiator
 
 from openwmi.model.status import WBEM_E_SHUTTING_DOWN
 from openwmi.remote.inbound import ListenerLimits
-from openwmi.remote.inbound.addresses import Address, Addresses, Part, address_of
+from openwmi.remote.inbound.addresses import Addresses, Part
 from openwmi.remote.inbound.listener import listen
+from openwmi.remote.places import Address, address_of
 from openwmi.wire import errors
 from openwmi.wire.dcom import exporter as x
 from openwmi.wire.dcom.orpc import OrpcThis

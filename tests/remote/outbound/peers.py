@@ -8,7 +8,7 @@ from uuid import UUID
 from tests.remote.memory import PASSWORD, MemoryNetwork, ScriptedServer
 
 from openwmi.remote.outbound.channel import Network, Security
-from openwmi.remote.outbound.dialling import Address
+from openwmi.remote.places import Address
 from openwmi.wire.dcom import exporter as resolver
 from openwmi.wire.dcom import objref, remunknown
 from openwmi.wire.dcom.bindings import OFFERED, DualStringArray, tcp

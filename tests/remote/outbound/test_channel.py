@@ -14,7 +14,7 @@ from tests.remote.memory import PASSWORD, End, MemoryNetwork, ScriptedServer
 from openwmi.model import status as codes
 from openwmi.model.errors import AccessDenied, WbemError
 from openwmi.remote.outbound.channel import Channel, Network, Security
-from openwmi.remote.outbound.dialling import Address
+from openwmi.remote.places import Address
 from openwmi.wire.dcom.method import Method
 from openwmi.wire.errors import ACCESS_DENIED, SERVER_TOO_BUSY, RemoteProtocolError
 from openwmi.wire.ndr import UINT32, Parameters

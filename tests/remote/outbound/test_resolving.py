@@ -13,8 +13,9 @@ from tests.remote.outbound.peers import DOUBLE, EXPORTER, HOST, IPID, RESOLVER, 
 from openwmi.model import status as codes
 from openwmi.model.errors import AccessDenied, WbemError
 from openwmi.remote.outbound import resolving
-from openwmi.remote.outbound.dialling import Address, NoSuchName
+from openwmi.remote.outbound.dialling import NoSuchName
 from openwmi.remote.outbound.resolving import addresses_of, permitted, reach
+from openwmi.remote.places import Address
 from openwmi.wire.dcom.bindings import DualStringArray, StringBinding, tcp
 from openwmi.wire.rpc import AuthLevel
 

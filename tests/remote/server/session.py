@@ -13,7 +13,7 @@ from tests.remote.server.serving import NAMESPACE, PASSWORD
 from tests.wire.peers import NAMES, NOW
 
 from openwmi.remote.inbound import ANYONE, Addresses, Exporter, Incoming, Listener, interface
-from openwmi.remote.inbound.addresses import Address
+from openwmi.remote.places import Address
 from openwmi.wire.dcom import activation as a
 from openwmi.wire.dcom import guids as d
 from openwmi.wire.dcom import objref

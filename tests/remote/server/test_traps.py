@@ -14,7 +14,7 @@ from tests.remote.server.session import CollectingSink, Session, SinkHost, ipid_
 from tests.wire.peers import initiator
 
 from openwmi.remote.inbound import Association, ListenerLimits
-from openwmi.remote.inbound.addresses import Address
+from openwmi.remote.places import Address
 from openwmi.wire.dcom import activation as a
 from openwmi.wire.dcom import exporter as x
 from openwmi.wire.dcom import guids as d

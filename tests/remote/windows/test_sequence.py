@@ -19,9 +19,9 @@ from openwmi.model import status as codes
 from openwmi.model.errors import WbemError
 from openwmi.remote.inbound import ANYONE, Addresses, Exporter, Fault, Listener, interface
 from openwmi.remote.outbound.channel import Channel, Security
-from openwmi.remote.outbound.dialling import Address
 from openwmi.remote.outbound.references import Proxy, RemoteExporter
 from openwmi.remote.outbound.resolving import addresses_of, server_alive2
+from openwmi.remote.places import Address
 from openwmi.wire.dcom import activation, guids, remunknown
 from openwmi.wire.dcom.objref import SORF_NOPING
 from openwmi.wire.dcom.properties import (

@@ -60,7 +60,7 @@ def _findings(target: Remote, options: Options) -> Any:
     from openwmi.remote.client import Credentials, Settings
     from openwmi.remote.client.examining import examine
     from openwmi.remote.outbound.channel import NETWORK, Deadlines
-    from openwmi.remote.outbound.dialling import ENDPOINT_MAPPER, Address
+    from openwmi.remote.places import RESOLVER_PORT, Address
 
     who = log_on(options, target.host)
     credentials = Credentials(
@@ -73,7 +73,7 @@ def _findings(target: Remote, options: Options) -> Any:
     if options.timeout:
         deadlines = Deadlines(*(min(usual, options.timeout) for usual in Deadlines()))
         settings.network = NETWORK._replace(deadlines=deadlines)
-    address = Address(target.host, target.port or ENDPOINT_MAPPER)
+    address = Address(target.host, target.port or RESOLVER_PORT)
     steps = examine(address, target.namespace, credentials, settings)
 
     async def following() -> Finding | None:

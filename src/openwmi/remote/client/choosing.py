@@ -20,12 +20,12 @@ from openwmi.model.status import (
     WBEM_E_TIMED_OUT,
     WBEM_E_TRANSPORT_FAILURE,
 )
-from openwmi.remote.inbound.addresses import RESOLVER_PORT
+from openwmi.remote.places import RESOLVER_PORT
 
 if TYPE_CHECKING:
     from openwmi.remote.client.machine import Machine
     from openwmi.remote.client.settings import Delivery
-    from openwmi.remote.inbound.addresses import Address
+    from openwmi.remote.places import Address
 
 _OR_INVALID_OXID: Final = 0x80070776
 # What servers answer to a call whose sink they cannot reach, or may not log on to. Nothing has run then.

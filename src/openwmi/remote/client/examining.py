@@ -14,7 +14,7 @@ from openwmi.model.status import WBEM_E_INVALID_CLASS, WBEM_E_NOT_FOUND
 from openwmi.remote.client.machine import Machine
 from openwmi.remote.client.services import RemoteServices
 from openwmi.remote.outbound.channel import Channel
-from openwmi.remote.outbound.dialling import Address, NoSuchName, look_up
+from openwmi.remote.outbound.dialling import NoSuchName, look_up
 from openwmi.remote.outbound.failures import unreachable
 from openwmi.remote.outbound.resolving import server_alive2
 from openwmi.wire.dcom.guids import IObjectExporter
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from openwmi.model.batches import Batch
     from openwmi.remote.client.credentials import Credentials
     from openwmi.remote.client.settings import Settings
+    from openwmi.remote.places import Address
 
 # Rights of a namespace by their names ([MS-WMI] 5.2).
 _RIGHTS: Final = {

@@ -28,11 +28,11 @@ from openwmi.remote.client.failures import placed
 from openwmi.remote.client.receiving import Receiver
 from openwmi.remote.client.settings import Settings
 from openwmi.remote.outbound.channel import Channel
-from openwmi.remote.outbound.dialling import ENDPOINT_MAPPER, Address
 from openwmi.remote.outbound.failures import failure
 from openwmi.remote.outbound.pinging import Pinger
 from openwmi.remote.outbound.references import PARTING, RemoteExporter
 from openwmi.remote.outbound.resolving import server_alive2
+from openwmi.remote.places import RESOLVER_PORT, Address
 from openwmi.wire.dcom.guids import IRemoteSCMActivator, IRemUnknown
 from openwmi.wire.ntlm import Initiator
 from openwmi.wire.spnego import SpnegoInitiator
@@ -87,7 +87,7 @@ async def connect(
     """Log on to a namespace of another machine. port: of its resolver, 135 by default."""
     from openwmi.remote.client.services import RemoteServices
 
-    machine = await Machine.reach(Address(host, port or ENDPOINT_MAPPER), credentials, settings)
+    machine = await Machine.reach(Address(host, port or RESOLVER_PORT), credentials, settings)
     try:
         proxy = await machine.log_on(namespace, locale, context)
         services = RemoteServices(machine, proxy, namespace, locale)

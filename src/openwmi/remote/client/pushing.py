@@ -39,9 +39,9 @@ if TYPE_CHECKING:
     from openwmi.calls.running import RunningCall
     from openwmi.model.batches import Batch
     from openwmi.remote.client.machine import Machine
-    from openwmi.remote.inbound.addresses import Address
     from openwmi.remote.inbound.incoming import Incoming
     from openwmi.remote.outbound.references import Proxy
+    from openwmi.remote.places import Address
 
 _COMPLETE: Final = 0
 _PROGRESS: Final = 2

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from weakref import WeakKeyDictionary
 
 from openwmi.remote.client.credentials import filetime
-from openwmi.remote.inbound.addresses import RESOLVER_PORT, Address, Addresses
+from openwmi.remote.inbound.addresses import Addresses
 from openwmi.remote.inbound.exporter import ANYONE, Exporter
 from openwmi.remote.inbound.limits import ListenerLimits
 from openwmi.remote.inbound.listener import Listener, listen
+from openwmi.remote.places import RESOLVER_PORT, Address
 from openwmi.wire.dcom.bindings import SecurityBinding
 from openwmi.wire.ntlm import Acceptor, ServerNames
 from openwmi.wire.rpc.constants import AuthType

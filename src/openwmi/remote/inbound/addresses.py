@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from enum import Enum
-from ipaddress import IPv6Address, ip_address
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
+from openwmi.remote.places import RESOLVER_PORT, Address
 from openwmi.wire.dcom.bindings import (
     OFFERED,
     TOWER_TCP,
@@ -18,34 +18,8 @@ from openwmi.wire.dcom.bindings import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-RESOLVER_PORT: Final = 135
 _LOCALHOST: Final = "localhost"
 _WILDCARDS: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - nothing is bound here
-
-
-class Address(NamedTuple):
-    """One end of a connection."""
-
-    host: str
-    port: int
-
-
-def address_of(name: object) -> Address:
-    """The address that a socket gives: an IPv4 one is written as such on an IPv6 socket, too, and no zone is kept."""
-    if not isinstance(name, tuple) or len(name) < 2:
-        return Address("", 0)
-    return Address(plain_host(str(name[0])), int(name[1]))
-
-
-def plain_host(text: str) -> str:
-    """An address without zone, IPv4 where it is one; any other text as it is."""
-    try:
-        found = ip_address(text.partition("%")[0])
-    except ValueError:
-        return text
-    if isinstance(found, IPv6Address) and found.ipv4_mapped is not None:
-        return str(found.ipv4_mapped)
-    return str(found)
 
 
 class Part(Enum):

@@ -13,9 +13,9 @@ from collections import deque
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
-from openwmi.remote.inbound.addresses import Address, address_of
 from openwmi.remote.inbound.answering import ENDING
 from openwmi.remote.inbound.incoming import Fault
+from openwmi.remote.places import Address, address_of
 from openwmi.wire.rpc import ServerConnection
 from openwmi.wire.rpc import events as e
 

@@ -34,8 +34,9 @@ from openwmi.wire.rpc import AuthLevel, SyntaxId
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping
 
-    from openwmi.remote.inbound.addresses import Address, Addresses
+    from openwmi.remote.inbound.addresses import Addresses
     from openwmi.remote.inbound.association import Association
+    from openwmi.remote.places import Address
     from openwmi.wire.dcom.method import ObjectMethod
     from openwmi.wire.rpc.events import RequestReceived
 

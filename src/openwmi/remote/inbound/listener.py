@@ -8,9 +8,9 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
-from openwmi.remote.inbound.addresses import Address, address_of, plain_host
 from openwmi.remote.inbound.association import Association, Serving
 from openwmi.remote.inbound.limits import ListenerLimits
+from openwmi.remote.places import Address, address_of, plain_host
 from openwmi.wire.rpc import AssociationGroups, ServerConnection
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 from uuid import UUID, uuid4
 
 from openwmi.remote.outbound import failures
-from openwmi.remote.outbound.dialling import Address, Dial, NoSuchName, dial_tcp
+from openwmi.remote.outbound.dialling import Dial, NoSuchName, dial_tcp
+from openwmi.remote.places import Address, address_of
 from openwmi.wire.dcom.orpc import OrpcThis
 from openwmi.wire.errors import ProtocolError
 from openwmi.wire.rpc import ClientConnection, Limits, events
@@ -325,8 +326,8 @@ class Channel(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        self.local = _address(transport.get_extra_info("sockname"), self.local)
-        self.remote = _address(transport.get_extra_info("peername"), self.peer)
+        self.local = address_of(transport.get_extra_info("sockname"), self.local)
+        self.remote = address_of(transport.get_extra_info("peername"), self.peer)
         if self._trace is not None:
             self._trace.watch(self._rpc, peer=self.remote, local=self.local)
 
@@ -495,11 +496,3 @@ def _seen(answer: asyncio.Future[Any]) -> None:
     """A failure that nobody waits for any more is no complaint of the loop's."""
     if not answer.cancelled():
         answer.exception()
-
-
-def _address(name: Any, otherwise: Address) -> Address:
-    """Host and port of a socket's name; an IPv4 address within IPv6 as what it is, no scope."""
-    if not isinstance(name, tuple) or len(name) < 2:
-        return otherwise
-    host = str(name[0]).partition("%")[0]
-    return Address(host.removeprefix("::ffff:") if "." in host else host, int(name[1]))

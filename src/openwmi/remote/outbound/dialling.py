@@ -5,25 +5,17 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
-from ipaddress import ip_address
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
+from openwmi.remote.places import Address, is_literal
 from openwmi.threads import Threads
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-ENDPOINT_MAPPER: Final = 135
 # A name server may be silent for longer than anybody waits; its threads can be left behind (openwmi.threads).
 _LOOKUPS: Final = Threads(32, name="openwmi-names")
 _ONE_ADDRESS: Final = 3.0
-
-
-class Address(NamedTuple):
-    """A host, as a name or an address, and a TCP port."""
-
-    host: str
-    port: int
 
 
 class NoSuchName(OSError):
@@ -32,15 +24,6 @@ class NoSuchName(OSError):
 
 Connected: TypeAlias = tuple[asyncio.BaseTransport, asyncio.BaseProtocol]
 Dial: TypeAlias = Callable[[Callable[[], asyncio.Protocol], Address], Awaitable[Connected]]
-
-
-def is_literal(host: str) -> bool:
-    """Whether a host is an address and needs no looking up."""
-    try:
-        ip_address(host.partition("%")[0])
-    except ValueError:
-        return False
-    return True
 
 
 async def look_up(host: str) -> list[str]:

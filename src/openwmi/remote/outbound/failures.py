@@ -25,7 +25,7 @@ from openwmi.wire.rpc.constants import NakReason
 
 if TYPE_CHECKING:
     from openwmi.model.errors import WbemError
-    from openwmi.remote.outbound.dialling import Address
+    from openwmi.remote.places import Address
 
 # Statuses of faults ([C706] appendix E) as the HRESULTs that a client of Windows sees for them.
 _FAULTS: Final = {

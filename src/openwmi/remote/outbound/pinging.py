@@ -14,7 +14,7 @@ from openwmi.wire.dcom.exporter import COMPLEX_PING, OR_INVALID_SET, SIMPLE_PING
 from openwmi.wire.dcom.guids import IObjectExporter
 
 if TYPE_CHECKING:
-    from openwmi.remote.outbound.dialling import Address
+    from openwmi.remote.places import Address
 
 PERIOD: Final = 120.0
 _AT_ONCE: Final = 1000

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from openwmi.remote.outbound.channel import Channel
-    from openwmi.remote.outbound.dialling import Address
     from openwmi.remote.outbound.pinging import Pinger
+    from openwmi.remote.places import Address
     from openwmi.wire.dcom.method import ObjectMethod
     from openwmi.wire.dcom.objref import StdObjRef
     from openwmi.wire.rpc.syntax import SyntaxId

@@ -19,15 +19,10 @@ from openwmi.model.status import (
 )
 from openwmi.remote.outbound import failures
 from openwmi.remote.outbound.channel import NETWORK, Channel, Network, Security
-from openwmi.remote.outbound.dialling import (
-    ENDPOINT_MAPPER,
-    Address,
-    NoSuchName,
-    is_literal,
-    look_up,
-)
+from openwmi.remote.outbound.dialling import NoSuchName, look_up
 from openwmi.remote.outbound.pinging import Pinger
 from openwmi.remote.outbound.references import Proxy, RemoteExporter
+from openwmi.remote.places import RESOLVER_PORT, Address, is_literal
 from openwmi.wire.dcom import objref
 from openwmi.wire.dcom.bindings import TOWER_TCP, DualStringArray
 from openwmi.wire.dcom.exporter import (
@@ -54,9 +49,7 @@ _MOST_NAMES: Final = 4
 _MOST_ADDRESSES: Final = 16
 
 
-def addresses_of(
-    bindings: DualStringArray | None, default_port: int | None = ENDPOINT_MAPPER
-) -> list[Address]:
+def addresses_of(bindings: DualStringArray | None, default_port: int | None = RESOLVER_PORT) -> list[Address]:
     """Where TCP bindings lead, in their order: `host[port]`, or `host` at the default port (wire.md 6.2)."""
     found: dict[Address, None] = {}
     for binding in bindings.strings if bindings else ():

@@ -12,8 +12,8 @@ from weakref import WeakSet
 from openwmi.model.errors import error
 from openwmi.model.status import WBEM_E_ACCESS_DENIED, WBEM_E_QUOTA_VIOLATION
 from openwmi.remote.inbound import Addresses, Exporter, Listener
-from openwmi.remote.inbound.addresses import address_of
 from openwmi.remote.inbound.listener import listen, separate
+from openwmi.remote.places import address_of
 from openwmi.remote.server.activation import ACTIVATORS
 from openwmi.remote.server.apartment import Apartment
 from openwmi.remote.server.limits import ServerLimits
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from openwmi.contract.caller import Caller
     from openwmi.contract.logon import Authority, Identity
     from openwmi.contract.services import Services
-    from openwmi.remote.inbound.addresses import Address
+    from openwmi.remote.places import Address
     from openwmi.remote.server.enumerators import Position
     from openwmi.wire.decoding import Trace
 
