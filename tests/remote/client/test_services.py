@@ -8,14 +8,18 @@ from typing import Any
 
 import pytest
 from tests.conformance.support import Recorder
-from tests.remote.client.host import EXPORTER, METHOD, RESOLVER, THING, Host, Login, class_named
+from tests.remote.client.host import EXPORTER, HOST, METHOD, RESOLVER, THING, USER, Host, Login, class_named
 from tests.remote.clock import JumpingLoop, jumping
+from tests.remote.memory import PASSWORD
 
 from openwmi.contract import operations as ops
 from openwmi.contract.outcome import Outcome
 from openwmi.model import status as codes
 from openwmi.model.errors import AccessDenied, InvalidNamespace, NotFound, WbemError
+from openwmi.remote.client import Credentials, Settings, connect
 from openwmi.remote.client.services import RemoteServices
+from openwmi.remote.outbound.channel import Network
+from openwmi.remote.outbound.dialling import Address
 from openwmi.wire.wmi import guids as g
 
 QUERY = ops.ExecQuery("SELECT * FROM Thing")
@@ -75,6 +79,27 @@ def test_a_query_from_log_on_to_release() -> None:
             "GetSmartEnum",
             *["SmartNext"] * 3,
         ]
+        await closed(host, services)
+
+    run(work)
+
+
+def test_the_name_of_a_server_is_looked_up_once() -> None:
+    """Where it led first is where everything goes: a second look could lead a proof of ours to another machine."""
+
+    async def work() -> None:
+        host = Host(things(1))
+        dialled: list[Address] = []
+
+        async def dial(factory: Any, address: Address) -> Any:
+            dialled.append(address)
+            there = Address(HOST, address.port) if address.host == "server.example" else address
+            return await host.network.dial(factory, there)
+
+        settings = Settings(network=Network(dial))
+        services = await connect("server.example", "root", Credentials(USER, PASSWORD), settings=settings)
+        assert dialled == [Address("server.example", 135), EXPORTER]
+        assert services.machine.host == "server.example"
         await closed(host, services)
 
     run(work)
