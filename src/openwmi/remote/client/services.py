@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from openwmi.calls.running import IN_CALLBACK, RunningCall
 from openwmi.calls.table import identity_of
@@ -50,6 +50,16 @@ if TYPE_CHECKING:
 _EVERYWHERE: Final = "__NAMESPACE"
 _NAMING: Final = 5.0
 _FORWARD: Final = f.WBEM_FLAG_RETURN_IMMEDIATELY | f.WBEM_FLAG_FORWARD_ONLY
+
+
+class Order(NamedTuple):
+    """An operation on its way to its call. flags, context: as they travel; explain: gives an error its place."""
+
+    call: RunningCall
+    operation: AnyOperation
+    flags: int
+    context: bytes | None
+    explain: Explain
 
 
 class RemoteServices:
@@ -134,37 +144,33 @@ class RemoteServices:
                 except WbemError as reason:
                     call.machine.ended(RemoteFailure.of(explain(reason)))  # after acceptance (calls.md B18)
                     return
-            if call.machine.timed and await self._push(call, operation, flags, context, explain):
-                return
-            flags &= ~f.WBEM_FLAG_SEND_STATUS
-            if described(operation).enumerator:
-                await self._enumerate(call, operation, flags, context, explain)
-            else:
-                await self._ask(call, operation, flags, context, explain)
+            order = Order(call, operation, flags, context, explain)
+            if not (call.machine.timed and await self._push(order)):
+                await self._poll(order)
 
-    async def _push(
-        self,
-        call: RunningCall,
-        operation: AnyOperation,
-        flags: int,
-        context: bytes | None,
-        explain: Explain,
-    ) -> bool:
+    async def _poll(self, order: Order) -> None:
+        """Start by asking for the results, which are told without progress."""
+        order = order._replace(flags=order.flags & ~f.WBEM_FLAG_SEND_STATUS)
+        begin = self._enumerate if described(order.operation).enumerator else self._ask
+        await begin(order)
+
+    async def _push(self, order: Order) -> bool:
         """Start with an exported sink; False where the objects are to be polled for instead."""
         choice = await self.machine.chosen()
         if choice.place is None:
             return False
+        call, operation = order.call, order.operation
         push = Push(
             call,
             self._proxy,
             self.machine,
             choice.place,
-            progress=bool(flags & f.WBEM_FLAG_SEND_STATUS),
-            explain=explain,
-            otherwise=self._otherwise(call, operation, flags, context, explain),
+            progress=bool(order.flags & f.WBEM_FLAG_SEND_STATUS),
+            explain=order.explain,
+            otherwise=self._otherwise(order),
         )
         try:
-            inputs = inputs_of(operation, flags, context, sink=push.reference())
+            inputs = inputs_of(operation, order.flags, order.context, sink=push.reference())
             answer = await self._proxy.call(method_of(operation, asynchronous=True), inputs)
         except BaseException:
             push.withdraw()
@@ -179,18 +185,11 @@ class RemoteServices:
         self._subscribed(call, operation)
         return True
 
-    def _otherwise(
-        self,
-        call: RunningCall,
-        operation: AnyOperation,
-        flags: int,
-        context: bytes | None,
-        explain: Explain,
-    ) -> Callable[[], Coroutine[Any, Any, None]] | None:
+    def _otherwise(self, order: Order) -> Callable[[], Coroutine[Any, Any, None]] | None:
         """How a call that was accepted is made anew by polling: only what reads may be done twice."""
-        row = described(operation)
+        call, row = order.call, described(order.operation)
         if self.machine.settings.delivery != "auto" or not (
-            row.enumerator or isinstance(operation, GetObject)
+            row.enumerator or isinstance(order.operation, GetObject)
         ):
             return None
 
@@ -198,24 +197,17 @@ class RemoteServices:
             self.machine.poll_from_now_on(f"{self.machine.host} did not call back here")
             try:
                 with placed(self.machine.host, row.method):
-                    begin = self._enumerate if row.enumerator else self._ask
-                    await begin(call, operation, flags & ~f.WBEM_FLAG_SEND_STATUS, context, explain)
+                    await self._poll(order)
             except WbemError as reason:
-                call.on_outcome(RemoteFailure.of(explain(reason)))
+                call.on_outcome(RemoteFailure.of(order.explain(reason)))
             else:
                 call.advance()
 
         return poll
 
-    async def _ask(
-        self,
-        call: RunningCall,
-        operation: AnyOperation,
-        flags: int,
-        context: bytes | None,
-        explain: Explain,
-    ) -> None:
+    async def _ask(self, order: Order) -> None:
         """Start an operation with a single result."""
+        call, operation, flags, context, explain = order
         refusal = self._refusal(operation)
         if call.machine.timed or isinstance(operation, PutInstance | PutClass):
             result = await begun(self._proxy, operation, flags, context, refused=refusal)
@@ -228,17 +220,10 @@ class RemoteServices:
         )
         call.feed = Ask(call, work, explain)
 
-    async def _enumerate(
-        self,
-        call: RunningCall,
-        operation: AnyOperation,
-        flags: int,
-        context: bytes | None,
-        explain: Explain,
-    ) -> None:
+    async def _enumerate(self, order: Order) -> None:
         """Start an operation whose results are pulled."""
-        flags |= _FORWARD
-        inputs = inputs_of(operation, flags, context)
+        call, operation, flags, context, explain = order
+        inputs = inputs_of(operation, flags | _FORWARD, context)
 
         async def begin() -> Proxy:
             answer = await self._proxy.call(method_of(operation, asynchronous=False), inputs)
