@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from openwmi.model.errors import WbemError
+from openwmi.model.status import E_ACCESSDENIED, E_INVALIDARG, E_NOINTERFACE, S_FALSE
 from openwmi.remote.inbound.incoming import Incoming, interface
 from openwmi.wire.dcom import guids
 from openwmi.wire.dcom import remunknown as r
-from openwmi.wire.dcom.activation import E_NOINTERFACE
 from openwmi.wire.dcom.objref import Standard, StdObjRef
 
 if TYPE_CHECKING:
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from openwmi.remote.inbound.exporter import Exporter
     from openwmi.remote.inbound.objects import Pointer
 
-_S_FALSE: Final = 1
-_E_INVALIDARG: Final = 0x80070057
-_E_ACCESSDENIED: Final = 0x80070005
 _RPC_E_INVALID_OBJECT: Final = 0x80010114
 _MOST: Final = 5  # references that one question may bring along; what Windows asks for
 _NOTHING: Final = StdObjRef(0, 0, 0, 0, guids.GUID_NULL)
@@ -70,7 +67,7 @@ def _result(results: Sequence[int]) -> int:
     """S_OK for all, S_FALSE for some, E_NOINTERFACE for none ([MS-DCOM] 3.1.1.5.6.1.1)."""
     if not any(results):
         return 0
-    return _S_FALSE if 0 in results else E_NOINTERFACE
+    return S_FALSE if 0 in results else E_NOINTERFACE
 
 
 def _query(exporter: Exporter, incoming: Incoming, asked: r.QueryInterface) -> r.QueryInterfaceAnswer:
@@ -111,9 +108,9 @@ def _added(exporter: Exporter, incoming: Incoming, ref: r.InterfaceRef) -> int:
     if pointer is None:
         return _RPC_E_INVALID_OBJECT
     if not exporter.admits(pointer, incoming):
-        return _E_ACCESSDENIED
+        return E_ACCESSDENIED
     exporter.objects.used(pointer.entry, incoming.association)
-    return 0 if exporter.objects.add(pointer, ref.public_refs + ref.private_refs) else _E_INVALIDARG
+    return 0 if exporter.objects.add(pointer, ref.public_refs + ref.private_refs) else E_INVALIDARG
 
 
 def _release(exporter: Exporter, incoming: Incoming, asked: r.References) -> r.ReleaseAnswer:

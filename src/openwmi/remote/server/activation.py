@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from openwmi.model.errors import WbemError
+from openwmi.model.status import E_NOINTERFACE, E_NOTIMPL
 from openwmi.remote.inbound import Incoming, interface
 from openwmi.remote.server.apartment import Apartment
 from openwmi.remote.server.login import Login
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     from openwmi.remote.server.server import Server
 
-_E_NOTIMPL: Final = 0x80004001
 _CLASSES: Final[dict[UUID, type[Login | Apartment]]] = {
     CLSID_WbemLevel1Login: Login,
     CLSID_UnsecuredApartment: Apartment,
@@ -37,7 +37,7 @@ def _activated(
     for iid in iids:
         if iid not in made.interfaces and iid != guids.IID_IUnknown:
             references.append(None)
-            results.append(a.E_NOINTERFACE)
+            results.append(E_NOINTERFACE)
             continue
         try:
             references.append(server.exporter.answer(made, iid, incoming))
@@ -56,7 +56,7 @@ def _create_instance(server: Server, incoming: Incoming, asked: a.CreateInstance
         return a.ActivationAnswer(None, a.REGDB_E_CLASSNOTREG)
     references, results = _activated(server, class_, incoming, iids)
     if not any(references):
-        return a.ActivationAnswer(None, next(iter(results), a.E_NOINTERFACE))
+        return a.ActivationAnswer(None, next(iter(results), E_NOINTERFACE))
     exporter = server.exporter
     bindings = exporter.addresses.exporter(incoming.association.local)
     reply = ScmReply(exporter.oxid, bindings, exporter.rem_unknown, exporter.authn_hint)
@@ -68,7 +68,7 @@ def _get_class_object(server: Server, incoming: Incoming, asked: a.ClassObject) 
     """Nobody makes our objects through a class factory."""
     wanted = a.find(a.properties_in(asked.properties), InstantiationInfo)
     known = wanted.class_id in _CLASSES
-    return a.ActivationAnswer(None, _E_NOTIMPL if known else a.REGDB_E_CLASSNOTREG)
+    return a.ActivationAnswer(None, E_NOTIMPL if known else a.REGDB_E_CLASSNOTREG)
 
 
 def _remote_activation(server: Server, incoming: Incoming, asked: a.Activation) -> a.ActivatedAnswer:
@@ -79,7 +79,7 @@ def _remote_activation(server: Server, incoming: Incoming, asked: a.Activation) 
     result, results = a.REGDB_E_CLASSNOTREG, [a.REGDB_E_CLASSNOTREG] * len(iids)
     if class_ is not None:
         references, results = _activated(server, class_, incoming, iids)
-        result = 0 if any(references) else next(iter(results), a.E_NOINTERFACE)
+        result = 0 if any(references) else next(iter(results), E_NOINTERFACE)
     return a.ActivatedAnswer(
         exporter.oxid,
         exporter.addresses.exporter(incoming.association.local),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from openwmi.model.errors import error
-from openwmi.model.status import WBEM_E_INVALID_PARAMETER, WBEM_E_NOT_SUPPORTED
+from openwmi.model.status import E_NOTIMPL, WBEM_E_INVALID_PARAMETER, WBEM_E_NOT_SUPPORTED
 from openwmi.remote.inbound import Incoming, interface
 from openwmi.remote.server.services import ServicesObject
 from openwmi.wire.wmi import guids
@@ -14,7 +14,6 @@ from openwmi.wire.wmi import login as w
 if TYPE_CHECKING:
     from openwmi.remote.server.server import Server
 
-_E_NOTIMPL: Final = 0x80004001
 _TOLERATED: Final = 0x40 | 0x100  # CONNECT_REPOSITORY_ONLY and CONNECT_PROVIDERS mean nothing here (A35)
 _UNKNOWN_LOCALES_IGNORED: Final = 1
 
@@ -35,7 +34,7 @@ class Login:
         return w.Challenge(bytes(16), WBEM_E_NOT_SUPPORTED)
 
     def _wbem_login(self, incoming: Incoming, asked: w.Unread) -> w.LoginAnswer:
-        return w.LoginAnswer(None, _E_NOTIMPL)
+        return w.LoginAnswer(None, E_NOTIMPL)
 
     async def _log_in(self, incoming: Incoming, asked: w.NtlmLogin) -> w.LoginAnswer:
         if asked.namespace is None:

@@ -6,7 +6,7 @@ remote sink (calls.md B).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
 from openwmi.contract.acceptance import checked_child
 from openwmi.contract.flags import WBEM_FLAG_FORWARD_ONLY, WBEM_FLAG_RETURN_IMMEDIATELY
@@ -25,7 +25,7 @@ from openwmi.wire.wmi.contexts import read_context
 from openwmi.wire.wmi.types import EMPTY, reference_to
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable
 
     from openwmi.contract.context import Context
     from openwmi.contract.services import Services
@@ -39,6 +39,17 @@ _READ_ONCE: Final = WBEM_FLAG_RETURN_IMMEDIATELY | WBEM_FLAG_FORWARD_ONLY
 
 def _invalid(message: str, parameter: str) -> Exception:
     return error(WBEM_E_INVALID_PARAMETER, message, parameter=parameter)
+
+
+class Asked(NamedTuple):
+    """One call of an operation. inputs: as they came; holds: makes its [out] parameters."""
+
+    incoming: Incoming
+    operation: AnyOperation
+    flags: int
+    context: Context | None
+    inputs: Any
+    holds: Callable[..., Any]
 
 
 class ServicesObject:
@@ -69,48 +80,31 @@ class ServicesObject:
         """Any of the twenty."""
         self.checked(incoming)
         operation = w.operation_of(method.opnum, inputs)
-        context = read_context(inputs.context)
-        flags = inputs.flags & _UNSIGNED
-        holds = method.response.members.holds
+        context, flags = read_context(inputs.context), inputs.flags & _UNSIGNED
+        asked = Asked(incoming, operation, flags, context, inputs, method.response.members.holds)
         if w.is_asynchronous(method.opnum):
-            return self._started(incoming, operation, flags, context, inputs, holds)
-        if described(operation).enumerator:
-            return self._enumerated(incoming, operation, flags, context, holds)
-        return self._single(incoming, operation, flags, context, inputs, holds)
+            return self._started(asked)
+        return self._enumerated(asked) if described(operation).enumerator else self._single(asked)
 
-    async def _started(
-        self,
-        incoming: Incoming,
-        operation: AnyOperation,
-        flags: int,
-        context: Context | None,
-        inputs: Any,
-        holds: Any,
-    ) -> Any:
+    async def _started(self, asked: Asked) -> Any:
         """The asynchronous form: answered when the call is accepted or refused (B16, B17)."""
+        incoming, operation, flags, context, inputs, holds = asked
         callbacks = self._server.callbacks
         await callbacks.start(self.services, operation, inputs.sink, incoming, flags=flags, context=context)
         return holds(result=0)
 
-    async def _enumerated(
-        self, incoming: Incoming, operation: AnyOperation, flags: int, context: Context | None, holds: Any
-    ) -> Any:
+    async def _enumerated(self, asked: Asked) -> Any:
+        """An enumerator over what the operation finds."""
+        incoming, operation, flags, context, _, holds = asked
         once = flags & _READ_ONCE == _READ_ONCE
         held = self._server.limits.held if once else self._server.room(self.services.caller)
         view = await Enumerator.start(self.services, operation, flags, context, held=held)
         reference = EnumeratorObject(self._server, self, Position(self._server, view)).given(incoming)
         return holds(enumerator=reference, result=0)
 
-    async def _single(
-        self,
-        incoming: Incoming,
-        operation: AnyOperation,
-        flags: int,
-        context: Context | None,
-        inputs: Any,
-        holds: Any,
-    ) -> Any:
+    async def _single(self, asked: Asked) -> Any:
         """A direct object, a call result or both, as far as their pointers are not NULL (B12, B13)."""
+        incoming, operation, flags, context, inputs, holds = asked
         values: dict[str, Any] = {"result": 0, "call_result": inputs.call_result}
         direct = getattr(inputs, "found", None) is not None
         if hasattr(inputs, "found"):

@@ -42,7 +42,6 @@ P = TypeVar("P")
 CLAUSE: Final = "[MS-DCOM] 2.2.22"
 _MOST_PROPERTIES: Final = 10  # MAX_ACTPROP_LIMIT, [MS-DCOM] 2.2.28.1
 REGDB_E_CLASSNOTREG: Final = 0x80040154
-E_NOINTERFACE: Final = 0x80004002
 
 
 @dataclass(frozen=True, slots=True)
