@@ -16,6 +16,7 @@ BENCHMARKS = (
     "wire",
     "serving",
     "calling",
+    "fleet",
     "processes",
     "wql",
     "delivery",

@@ -18,7 +18,7 @@ from openwmi import host, testing
 from openwmi.accounts import Accounts
 from openwmi.remote.inbound import Association, Listener
 from openwmi.remote.places import Address
-from openwmi.remote.server import Server
+from openwmi.remote.server import Server, ServerLimits
 from openwmi.wire.ntlm import nt_hash
 from openwmi.wire.rpc import SyntaxId
 from openwmi.wire.rpc.events import RequestReceived
@@ -125,7 +125,7 @@ def rows(count: int) -> list[dict[str, object]]:
 class Machine:
     """A host in memory that serves one class, ours on one port and what was recorded on others."""
 
-    def __init__(self, count: int = 2000) -> None:
+    def __init__(self, count: int = 2000, *, limits: ServerLimits | None = None) -> None:
         texts = " ".join(f"string T{n};" for n in range(TEXTS))
         numbers = " ".join(f"uint64 U{k};" for k in range(NUMBERS))
         self.host = host.local(host.MEMORY)
@@ -138,7 +138,7 @@ class Machine:
         accounts.add("ada", nt_hash(PASSWORD), admin=True)
 
         async def made() -> Server:
-            return Server(self.host.log_on, accounts, ("bench",))
+            return Server(self.host.log_on, accounts, ("bench",), limits=limits)
 
         self.server = self.run(made)
 
