@@ -21,7 +21,7 @@ from bench.serving import NAMESPACE, Machine
 from openwmi.remote.client import Settings
 from openwmi.remote.inbound import Association, ExporterLimits, ListenerLimits
 from openwmi.remote.outbound.channel import NETWORK
-from openwmi.remote.outbound.dialling import Address
+from openwmi.remote.places import Address
 from openwmi.remote.server import ServerLimits
 
 MANY, SOCKETS = 10_000, 1_000
