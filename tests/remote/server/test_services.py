@@ -89,7 +89,7 @@ async def test_activation_gives_the_interfaces_that_there_are(address: tuple[str
     first, _, third, _ = (each and objref.standard(each).std for each in out.interfaces or ())
     assert first.oid == third.oid  # type: ignore[union-attr]
     assert (await activate(UUID(int=9), wanted)).result == a.REGDB_E_CLASSNOTREG
-    assert (await activate(guids.CLSID_WbemLevel1Login, (UUID(int=5),))).result == a.E_NOINTERFACE
+    assert (await activate(guids.CLSID_WbemLevel1Login, (UUID(int=5),))).result == status.E_NOINTERFACE
     await caller.close()
 
 
