@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, settings
 ROOT = Path(__file__).resolve().parent.parent
 DEEP = os.environ.get("OPENWMI_DEEP") == "1"
 SLOW_SECONDS = 0.25
+NO_REALM = "[libdefaults]\n dns_lookup_kdc = false\n dns_lookup_realm = false\n"
 
 # `slice` is the same on every run and small; `deep` is random and as large as a night allows.
 settings.register_profile(
@@ -47,8 +48,14 @@ def shared_data() -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_home(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """No test reads or writes the store of the person who runs it; child processes inherit this."""
-    os.environ["OPENWMI_HOME"] = str(tmp_path_factory.mktemp("home"))
+    """No test reads or writes the store of the person who runs it, or the Kerberos tickets, or asks that person's realm
+    for one; child processes inherit this."""
+    home = tmp_path_factory.mktemp("home")
+    os.environ["OPENWMI_HOME"] = str(home)
+    kerberos = tmp_path_factory.mktemp("kerberos")
+    (kerberos / "krb5.conf").write_text(NO_REALM)
+    os.environ["KRB5_CONFIG"] = str(kerberos / "krb5.conf")
+    os.environ["KRB5CCNAME"] = f"FILE:{kerberos / 'tickets'}"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
+# How long what runs on the loop may take to be cancelled when the loop ends.
+CANCEL_SECONDS: Final = 0.2
 _LOG: Final = logging.getLogger("openwmi.service")
 
 
@@ -78,17 +80,19 @@ class Portal:
     ) -> Submitted[T]:
         """Start a coroutine function on the loop, from any thread."""
         future: Submitted[T] = Submitted(self.loop)
+        self._start(future, lambda: function(*args, **kwargs))
+        return future
 
+    def _start(self, future: Submitted[T], made: Callable[[], Coroutine[object, object, T]]) -> None:
         def begin() -> None:
             if not future.set_running_or_notify_cancel():
                 return
-            task = future.task = self.loop.create_task(function(*args, **kwargs))
+            task = future.task = self.loop.create_task(made())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
             task.add_done_callback(lambda done: _copy(done, future))
 
         self.loop.call_soon_threadsafe(begin)
-        return future
 
     def run(
         self,
@@ -100,8 +104,9 @@ class Portal:
         loop's own thread."""
         if self.inside():
             raise RuntimeError("a blocking call from the service's own thread would wait for itself")
-        future = self.submit(function, *args, **kwargs)
+        future: Submitted[T] = Submitted(self.loop)
         try:
+            self._start(future, lambda: function(*args, **kwargs))  # Ctrl-C may come as soon as it runs
             return outcome(future)
         except BaseException:
             future.abandon()
@@ -123,14 +128,17 @@ class Portal:
     def stop(self) -> None:
         """Cancel what runs and end the loop; returns within a second or gives the thread up."""
 
-        def end() -> None:
-            for task in asyncio.all_tasks(self.loop):
-                task.cancel()
-            self.loop.call_soon(self.loop.stop)
-
         if self._thread.is_alive():
-            self.loop.call_soon_threadsafe(end)
+            self.submit(self._end)
             self._thread.join(1.0)
+
+    async def _end(self) -> None:
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.wait(left, timeout=CANCEL_SECONDS)
+        self.loop.stop()
 
 
 def _copy(task: asyncio.Task[T], future: Future[T]) -> None:

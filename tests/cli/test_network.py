@@ -33,7 +33,7 @@ from openwmi.wire.wmi import enumerators as w
 from openwmi.wire.wmi import services
 from openwmi.wire.wmi.types import object_in, reference_to
 
-DEADLINE = 20.0
+DEADLINE = 60.0
 pytestmark = pytest.mark.slow
 MOCK = """
 class Win32_Process { [key] string Handle; uint32 ProcessId; string Name; };

@@ -22,7 +22,7 @@ from openwmi import host
 from openwmi.cli import foreground
 from openwmi.cli.logs import logfmt, record_fields
 
-DEADLINE = 20.0
+DEADLINE = 60.0
 
 
 class Served:

@@ -26,7 +26,7 @@ from openwmi.cli.console import Console
 from openwmi.cli.formats import writer_for
 from openwmi.model.cimtypes import CimType
 
-SECONDS = 10.0
+SECONDS = 60.0
 THINGS: dict[str, int] = {}
 DECLARED = """
 class Cli_Watched { [key] string Name; sint32 Size; datetime Since; };

@@ -14,7 +14,7 @@ from openwmi.contract.operations import AnyOperation
 from openwmi.contract.outcome import Outcome, Progress
 from openwmi.contract.services import Call, Services
 
-SECONDS = 10.0  # how long anything may take before a test fails; nothing waits for it to pass
+SECONDS = 60.0  # how long anything may take before a test fails; nothing waits for it to pass
 _numbers = itertools.count(1)
 
 

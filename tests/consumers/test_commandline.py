@@ -28,7 +28,7 @@ from openwmi.model.status import (
     WBEM_E_TIMED_OUT,
 )
 
-DEADLINE = 20.0
+DEADLINE = 60.0
 # Writes what it was started with into a pipe, in one piece.
 SAYS = """
 import json, os, sys

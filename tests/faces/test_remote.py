@@ -13,7 +13,7 @@ import openwmi
 from openwmi import com, errors
 from openwmi.model.status import RPC_S_SERVER_UNAVAILABLE, SEC_E_NO_CREDENTIALS
 
-SECONDS = 20.0
+SECONDS = 60.0
 
 
 @pytest.fixture(scope="module")

@@ -33,7 +33,7 @@ from openwmi.wire.rpc import events as e
 CID = UUID("cccccccc-0000-4000-8000-000000000001")
 IID_IThing = UUID("aaaaaaaa-0000-4000-8000-000000000001")
 IID_IOther = UUID("aaaaaaaa-0000-4000-8000-000000000002")
-PATIENCE = 10.0
+PATIENCE = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +187,8 @@ class Caller:
         self.writer = writer
         self.rpc = ClientConnection(limits)
         self.events: list[e.Event] = []
+        self._reading = asyncio.Lock()
+        self._readings = 0
 
     @classmethod
     async def connect(
@@ -230,11 +232,20 @@ class Caller:
                     if isinstance(event, e.Refused):
                         raise Refusal(event.reason)
                 self.flush()
-                data = await self.reader.read(65536)
-                if not data:
-                    raise Refusal("the server has closed the connection")
-                self.events += self.rpc.receive(data)
-                self.flush()
+                await self._more()
+
+    async def _more(self) -> None:
+        """Have something arrive; several may wait for it, each for another event."""
+        before = self._readings
+        async with self._reading:
+            if self._readings > before:
+                return
+            data = await self.reader.read(65536)
+            if not data:
+                raise Refusal("the server has closed the connection")
+            self._readings += 1
+            self.events += self.rpc.receive(data)
+        self.flush()
 
     def begin(self, method: Any, inputs: Any, ipid: UUID | None = None, context: int = 0) -> int:
         stub = method.call(inputs) if isinstance(method, Method) else method.call(inputs, OrpcThis(CID))

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,9 @@ from openwmi.contract.caller import Caller
 from openwmi.model.datetimes import unix_time
 from openwmi.service.core import Service
 from openwmi.service.events.exchange import Exchange
-from openwmi.service.events.timers import SAVE_SECONDS
+from openwmi.service.events.timers import SAVE_SECONDS, Instruction
 from openwmi.service.ownership import RETRY_SECONDS, Ownership
+from openwmi.threads import Threads
 
 CALLER = Caller("S-1-22-1-0", "tester")
 NAMESPACE = "root\\cimv2"
@@ -435,3 +436,42 @@ def test_the_environment_makes_every_service_an_owner(monkeypatch: pytest.Monkey
     assert here.service.ownership is not None
     assert here.service.ownership.held
     here.shut_down()
+
+
+def test_what_a_thread_still_does_when_the_store_has_been_closed_is_no_news(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """At the end of a process: a reading and a writing that come too late fail, and the log ends with the end."""
+    here = host.Host(str(tmp_path / "store.db"))
+    here.repository.opened()
+    here.own()
+    service = here.service
+    submitted: list[Callable[[], object]] = []
+    waiting: list[asyncio.Future[int]] = []
+
+    class Late(Threads):
+        def submit(self, job: Callable[[], object]) -> None:
+            submitted.append(job)
+
+    async def busy() -> None:
+        await service.permanent.begun()
+        while service.exchange.timers._reading or not service.exchange.timers._running:
+            await asyncio.sleep(0.001)
+        service.planner = Late(1, name="late")
+        service.exchange.timers._read()
+        service.permanent._read()
+        space = here.namespaces.named("root\\cimv2")
+        service.exchange.timers.record(Instruction(space, "beat", skip=False, interval=1.0), 5)
+        service.permanent.states.forget(["gone"])
+        waiting.append(asyncio.ensure_future(service.aside(lambda: 7)))
+        await asyncio.sleep(0)
+
+    here.portal.submit(busy).result(60)
+    here.repository.leave()
+    assert len(submitted) == 5
+    for job in submitted[:4]:
+        job()
+    here.shut_down()
+    submitted[4]()
+    assert waiting[0].cancelled()
+    assert caplog.records == []

@@ -98,6 +98,13 @@ class SharedRepository:
         if repository is not None and repository.store.log_bytes() <= LEFT_BYTES:
             repository.store.close()
 
+    @property
+    def left(self) -> bool:
+        """Whether the process ends and has closed the store: what threads still do with it fails, and nobody wants to
+        know."""
+        repository = self._repository
+        return repository is not None and repository.store.closed
+
     # Reading, where an absent store is an empty one
 
     def namespaces(self) -> list[str]:

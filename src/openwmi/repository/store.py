@@ -235,6 +235,11 @@ class Store:
             os.makedirs(os.path.dirname(os.path.abspath(path)), mode=0o700, exist_ok=True)
         self._prepare()
 
+    @property
+    def closed(self) -> bool:
+        """Whether `close` has been called: all that threads still do here fails."""
+        return self._closed
+
     # Connections
 
     def _opened(self, path: str) -> _Slot:

@@ -21,7 +21,7 @@ from openwmi.wire.ntlm import nt_hash
 T = TypeVar("T")
 PASSWORD = "Sesame, open: ünïcode"
 NAMESPACE = "root\\ServeTests"
-SECONDS = 20.0
+SECONDS = 60.0
 
 # Everything a property may be, but for reals, which impacket cannot read (wire.md 7.9).
 MOF = """

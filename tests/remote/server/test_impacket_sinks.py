@@ -30,7 +30,7 @@ dtypes = pytest.importorskip("impacket.dcerpc.v5.dtypes")
 uuid = pytest.importorskip("impacket.uuid")
 transport = pytest.importorskip("impacket.dcerpc.v5.transport")
 
-SECONDS = 10.0
+SECONDS = 60.0
 OXID, OID = 0x1122334455667788, 0x99AA
 SINK, UNKNOWN = os.urandom(16), os.urandom(16)
 NDR20 = ("8a885d04-1ceb-11c9-9fe8-08002b104860", "2.0")

@@ -32,7 +32,7 @@ from openwmi.wire.wmi import results as w
 from openwmi.wire.wmi.login import Result
 from openwmi.wire.wmi.types import object_in
 
-PATIENCE = 10.0
+PATIENCE = 60.0
 NEW_STYLE = 0x400FF
 E_FAIL = 0x80004005
 RPC_E_INVALID_OBJECT = 0x80010114

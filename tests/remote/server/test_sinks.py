@@ -22,7 +22,7 @@ from openwmi.wire.wmi import enumerators as w
 from openwmi.wire.wmi import services
 from openwmi.wire.wmi.types import object_in, reference_to
 
-PATIENCE = 10.0
+PATIENCE = 60.0
 
 
 @pytest.fixture(scope="module")

@@ -212,7 +212,7 @@ class Timers:
             try:
                 found: list[Instruction] | None = list(self._instructions())
             except Exception:  # noqa: BLE001 - the store is another program's too: look again with its next change
-                if self._running:  # nor at the end, when the store has been closed
+                if self._running and not self._namespaces.repository.left:
                     _LOG.warning("the timers of the store cannot be read", exc_info=True)
                 found = None
             self._tell(lambda: self._on_read(found, restart=restart))
@@ -302,7 +302,8 @@ class Timers:
                         indexed = indexed_values(space, class_, one)
                         repository.put_instance(space.path, one, root=root, ident=ident, indexed=indexed)
         except Exception:  # noqa: BLE001 - timers go on without a memory
-            _LOG.warning("what timers do cannot be stored", exc_info=True)
+            if not self._namespaces.repository.left:  # whose end has stored it
+                _LOG.warning("what timers do cannot be stored", exc_info=True)
 
 
 def _instruction(space: Namespace, one: Instance, next_firing: int | None) -> Instruction:

@@ -130,7 +130,8 @@ class States:
         try:
             self._write_all(states, gone)
         except Exception:  # noqa: BLE001 - subscriptions go on without a memory
-            _LOG.warning("what permanent subscriptions do cannot be stored", exc_info=True)
+            if not self._namespaces.repository.left:  # whose end has stored it
+                _LOG.warning("what permanent subscriptions do cannot be stored", exc_info=True)
 
     def _write_all(self, states: list[dict[str, Any]], gone: list[str]) -> None:
         repository = self._namespaces.repository.opened()

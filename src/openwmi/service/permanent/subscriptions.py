@@ -163,7 +163,7 @@ class PermanentSubscriptions:
                 known = self.states.stored()
                 found = list(bindings(self._namespaces, self._service.find_creator))
             except Exception:  # noqa: BLE001 - the store is another program's too: look again with its next change
-                if self._running:  # nor at the end, when the store has been closed
+                if self._running and not self._namespaces.repository.left:
                     _LOG.warning("the permanent subscriptions cannot be read", exc_info=True)
             self._tell(lambda: self._on_read(found, known))
 
