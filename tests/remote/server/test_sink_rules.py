@@ -11,15 +11,17 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from tests.conformance.support import Provided
+from tests.conformance.support import Provided, Recorder
 from tests.remote.kit import Caller
-from tests.remote.server.serving import NAMESPACE, PASSWORD, Served
+from tests.remote.server.serving import NAMESPACE, PASSWORD, Served, own_address
 from tests.remote.server.session import INTERFACES, CollectingSink, Session, SinkHost, ipid_of, sink_host
 
 from openwmi import testing
+from openwmi.contract import operations as ops
 from openwmi.host import provide
 from openwmi.model import status
 from openwmi.mof import class_declarations
+from openwmi.remote.client import Credentials, Settings, connect
 from openwmi.remote.inbound import interface
 from openwmi.remote.server import ServerLimits
 from openwmi.wire.dcom import activation as a
@@ -361,3 +363,14 @@ async def test_an_enumerator_is_of_use_to_nobody_but_who_opened_it(address: tupl
         assert (sink.batches, sink.statuses) == ([], [])
         found = await ada.caller.call(e.NEXT, e.Next(-1, 1), ipid)
         assert [object_in(one).N for one in found.objects] == [0]
+
+
+async def test_callbacks_come_from_the_address_that_the_client_has_called(served: Served) -> None:
+    """A machine has more addresses than one, and the client lets in only the one that it has logged on to."""
+    host, port = served.listen(own_address())
+    who = Credentials("ada", PASSWORD)
+    there = await connect(host, NAMESPACE, who, port=port, settings=Settings(delivery="sink"))
+    sink = Recorder()
+    assert (await (await there.start(ops.ExecQuery("SELECT N FROM Row WHERE N < 3"), sink))).ok
+    assert len(sink.objects) == 3
+    await there.close()

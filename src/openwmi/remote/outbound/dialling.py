@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from openwmi.remote.places import Address, is_literal
@@ -50,17 +51,23 @@ def _alternating(addresses: Iterable[str]) -> list[str]:
     return turns + first[len(second) :] + second[len(first) :]
 
 
-async def dial_tcp(factory: Callable[[], asyncio.Protocol], address: Address) -> Connected:
-    """A TCP connection without Nagle's delay (wire.md 2.5). OSError when none of the addresses answers."""
+async def dial_tcp(
+    factory: Callable[[], asyncio.Protocol], address: Address, *, source: str | None = None
+) -> Connected:
+    """A TCP connection without Nagle's delay (wire.md 2.5). OSError when none of the addresses answers.
+
+    source: the address of ours to come from; the system's choice unless given.
+    """
     loop = asyncio.get_running_loop()
+    connect = partial(loop.create_connection, factory, local_addr=(source, 0) if source else None)
     candidates = await look_up(address.host)
     for candidate in candidates[:-1]:
         try:
             async with asyncio.timeout(_ONE_ADDRESS):
-                return _tuned(await loop.create_connection(factory, candidate, address.port))
+                return _tuned(await connect(candidate, address.port))
         except OSError:  # TimeoutError is one
             continue
-    return _tuned(await loop.create_connection(factory, candidates[-1], address.port))
+    return _tuned(await connect(candidates[-1], address.port))
 
 
 def _tuned(connected: tuple[asyncio.Transport, asyncio.Protocol]) -> Connected:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from openwmi.model.errors import WbemError
 from openwmi.remote.outbound.channel import NETWORK, Security
+from openwmi.remote.outbound.dialling import dial_tcp
 from openwmi.remote.outbound.resolving import reach
 from openwmi.wire.rpc import AuthLevel
 from openwmi.wire.wmi.guids import IWbemObjectSink
@@ -35,6 +37,8 @@ class Client:
 
     def __init__(self, owner: Clients, key: _Key, incoming: Incoming) -> None:
         self.host = incoming.association.peer.host
+        # A machine with several addresses comes back from the one that was called, which is who the client expects.
+        self._source = incoming.association.local.host
         self.principal = incoming.identity
         self.level = incoming.level
         self._owner = owner
@@ -126,7 +130,9 @@ class Client:
         securities = self._owner.securities(self)
         server = self._owner.server
         network = NETWORK._replace(
-            deadlines=NETWORK.deadlines._replace(call=server.limits.patience), trace=server.trace
+            dial=partial(dial_tcp, source=self._source),
+            deadlines=NETWORK.deadlines._replace(call=server.limits.patience),
+            trace=server.trace,
         )
         return await reach(
             reference,
