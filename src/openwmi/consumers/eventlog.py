@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from openwmi.consumers.templates import expand
 from openwmi.model.errors import error
+from openwmi.model.sids import InvalidDescriptor, Sid
 from openwmi.model.status import (
     WBEM_E_FAILED,
     WBEM_E_INVALID_PARAMETER,
@@ -98,7 +99,7 @@ def fields(consumer: Instance, event: Instance) -> Iterator[Field]:
     if (data := _property(event, consumer.raw_("NameOfRawDataProperty"))) is not None:
         yield "OPENWMI_DATA", _data(data)
     if (user := _property(event, consumer.raw_("NameOfUserSidProperty"))) is not None:
-        yield "OPENWMI_USER", _bytes(user if isinstance(user, str) else sid_text(_data(user)))
+        yield "OPENWMI_USER", _bytes(user if isinstance(user, str) else _sid_text(_data(user)))
 
 
 def _property(event: Instance, name: str | None) -> Any:
@@ -118,12 +119,13 @@ def _data(value: Any) -> bytes:
     return _bytes(str(value))
 
 
-def sid_text(data: bytes) -> str:
-    """A security identifier as text; what is none as hex digits."""
-    if len(data) < 8 or data[0] != 1 or len(data) != 8 + 4 * data[1]:
+def _sid_text(data: bytes) -> str:
+    """A security identifier as text; what is none, or more than one, as hex digits."""
+    try:
+        found = Sid.decode(data)
+    except InvalidDescriptor:
         return data.hex()
-    parts = [int.from_bytes(data[at : at + 4], "little") for at in range(8, len(data), 4)]
-    return "-".join(["S-1", str(int.from_bytes(data[2:8], "big")), *map(str, parts)])
+    return str(found) if found.encode() == data else data.hex()
 
 
 def journal_entry(entry: list[Field]) -> bytes:
