@@ -31,7 +31,7 @@ from openwmi.remote.outbound.channel import Channel
 from openwmi.remote.outbound.failures import failure
 from openwmi.remote.outbound.pinging import Pinger
 from openwmi.remote.outbound.references import PARTING, RemoteExporter
-from openwmi.remote.outbound.resolving import server_alive2
+from openwmi.remote.outbound.resolving import first_taken, server_alive2
 from openwmi.remote.places import RESOLVER_PORT, Address
 from openwmi.wire.dcom.guids import IRemoteSCMActivator, IRemUnknown
 from openwmi.wire.ntlm import Initiator
@@ -66,6 +66,9 @@ _INTERFACES: Final = (
     guids.IWbemWCOSmartEnum,
     guids.IWbemLoginClientID,
 )
+
+# Where nothing but the kind of authentication was wrong. A password that was refused is not tried in another way.
+_ANOTHER_KIND: Final = frozenset({RPC_S_UNKNOWN_AUTHN_SERVICE})
 
 _ONE_LOCALE: Final = re.compile("MS_[0-9A-F]{1,8}", re.IGNORECASE)
 
@@ -324,21 +327,15 @@ async def _opened(
     resolver: Address, securities: Sequence[Security], settings: Settings
 ) -> tuple[Channel, Security]:
     """The channel to the activator, with the first kind of authentication that is taken there."""
-    refusal: WbemError | None = None
-    for security in securities:
-        target = f"RPCSS/{resolver.host}"
-        try:
-            channel = await Channel.open(
-                resolver, IRemoteSCMActivator, security, target=target, network=settings.network
-            )
-        except WbemError as reason:
-            if reason.code != RPC_S_UNKNOWN_AUTHN_SERVICE:
-                raise
-            refusal = reason
-        else:
-            return channel, security
-    assert refusal is not None  # there is one kind at least
-    raise refusal
+    target = f"RPCSS/{resolver.host}"
+
+    async def attempt(security: Security) -> tuple[Channel, Security]:
+        channel = await Channel.open(
+            resolver, IRemoteSCMActivator, security, target=target, network=settings.network
+        )
+        return channel, security
+
+    return await first_taken(securities, attempt, refusals=_ANOTHER_KIND)
 
 
 async def _exporter(

@@ -40,6 +40,7 @@ from openwmi.wire.dcom.guids import IObjectExporter, IRemUnknown
 if TYPE_CHECKING:
     from openwmi.wire.rpc.syntax import SyntaxId
 
+S = TypeVar("S")
 T = TypeVar("T")
 Allowed: TypeAlias = Callable[[str], bool]
 # Another level, or another kind of authentication, may do where these are the answer.
@@ -100,7 +101,7 @@ async def resolve_oxid(
         finally:
             await channel.close()
 
-    answer = await _first(securities, ask)
+    answer = await first_taken(securities, ask)
     if answer.status:
         gone = answer.status in (OR_INVALID_OXID, OR_INVALID_OID)
         code = RPC_E_DISCONNECTED if gone else 0x80070000 | answer.status & 0xFFFF
@@ -109,19 +110,22 @@ async def resolve_oxid(
     return answer
 
 
-async def _first(
-    securities: Sequence[Security | None], attempt: Callable[[Security | None], Awaitable[T]]
+async def first_taken(
+    securities: Sequence[S], attempt: Callable[[S], Awaitable[T]], *, refusals: frozenset[int] = _STEP_DOWN
 ) -> T:
-    """What the first level brings that the peer takes; the last refusal where it takes none."""
+    """What the first way to log on brings that the peer takes; the last refusal where it takes none.
+
+    refusals: codes after which the next way is tried.
+    """
     refusal: WbemError | None = None
     for security in securities:
         try:
             return await attempt(security)
         except WbemError as reason:
-            if reason.code not in _STEP_DOWN:
+            if reason.code not in refusals:
                 raise
             refusal = reason
-    raise refusal or ValueError("no level to try")
+    raise refusal or ValueError("no way to log on")
 
 
 async def reach(
@@ -165,7 +169,7 @@ async def reach(
             return proxy
 
         try:
-            return await _first(securities, attempt)
+            return await first_taken(securities, attempt)
         except WbemError as reason:
             last = reason
             if reason.code != RPC_S_SERVER_UNAVAILABLE:
