@@ -99,11 +99,7 @@ class EnumeratorObject:
 
     def given(self, incoming: Incoming) -> bytes:
         """The reference for the caller; a refusal ends the operation."""
-        try:
-            return self._server.exporter.answer(self, guids.IEnumWbemClassObject.uuid, incoming)
-        except BaseException:
-            self.released()
-            raise
+        return self._server.give(self, guids.IEnumWbemClassObject.uuid, incoming)
 
     async def _reset(self, incoming: Incoming, asked: w.Nothing) -> Result:
         return Result(await self._position.view.reset())
@@ -139,12 +135,7 @@ class EnumeratorObject:
 
     def _smart(self, incoming: Incoming, asked: w.Nothing) -> w.EnumeratorAnswer:
         made = SmartEnumerator(self._server, self.services, self._position)
-        try:
-            reference = self._server.exporter.answer(made, guids.IWbemWCOSmartEnum.uuid, incoming)
-        except BaseException:
-            made.released()
-            raise
-        return w.EnumeratorAnswer(reference)
+        return w.EnumeratorAnswer(self._server.give(made, guids.IWbemWCOSmartEnum.uuid, incoming))
 
     interfaces: ClassVar = {
         guids.IEnumWbemClassObject.uuid: protected(

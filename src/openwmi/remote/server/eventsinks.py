@@ -33,7 +33,7 @@ class EventSinkObject:
 
     def given(self, incoming: Incoming) -> bytes:
         """The reference for the caller."""
-        return self._server.exporter.answer(self, guids.IWbemObjectSink.uuid, incoming)
+        return self._server.give(self, guids.IWbemObjectSink.uuid, incoming)
 
     async def _indicate(self, incoming: Incoming, asked: w.Indicate) -> Result:
         if not asked.objects or None in asked.objects:

@@ -51,11 +51,7 @@ class Login:
             locale=asked.locale,
         )
         made = ServicesObject(self._server, services)
-        try:
-            return w.LoginAnswer(self._server.exporter.answer(made, guids.IWbemServices.uuid, incoming))
-        except BaseException:
-            await services.close()
-            raise
+        return w.LoginAnswer(self._server.give(made, guids.IWbemServices.uuid, incoming))
 
     def _client_info(self, incoming: Incoming, asked: Any) -> w.Result:
         """Whatever a client says of itself without proof is worth no record."""

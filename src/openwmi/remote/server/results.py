@@ -31,7 +31,7 @@ class CallResultObject:
 
     def given(self, incoming: Incoming) -> bytes:
         """The reference for the caller."""
-        return self._server.exporter.answer(self, guids.IWbemCallResult.uuid, incoming)
+        return self._server.give(self, guids.IWbemCallResult.uuid, incoming)
 
     async def _object(self, incoming: Incoming, asked: w.Timeout) -> w.ResultObject:
         status, found = await self._view.object(asked.timeout)

@@ -26,10 +26,12 @@ from openwmi.wire.ntlm import ServerNames
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
     from socket import socket
+    from uuid import UUID
 
     from openwmi.contract.caller import Caller
     from openwmi.contract.logon import Authority, Identity
     from openwmi.contract.services import Services
+    from openwmi.remote.inbound import Exported, Incoming
     from openwmi.remote.places import Address
     from openwmi.remote.server.enumerators import Position
     from openwmi.wire.decoding import Trace
@@ -143,6 +145,15 @@ class Server:
         if not self.logons.valid(identity):
             raise error(WBEM_E_ACCESS_DENIED, f"the account {identity.name} is gone, or has changed")
         return await self._log_on(identity, namespace, address=address, auth_level=auth_level, locale=locale)
+
+    def give(self, made: Exported, iid: UUID, incoming: Incoming) -> bytes:
+        """The reference to an object that was made for the caller of a method; when it is refused, nobody has the
+        object, and it is released."""
+        try:
+            return self.exporter.answer(made, iid, incoming)
+        except BaseException:
+            made.released()
+            raise
 
     def room(self, caller: Caller) -> int:
         """How many objects one more result of a caller may keep; QUOTA_VIOLATION when it is none."""

@@ -154,11 +154,7 @@ class ServicesObject:
     def given(self, services: Services, incoming: Incoming) -> bytes:
         """The reference to another log-on of the same caller."""
         made = ServicesObject(self._server, services)
-        try:
-            return self._server.exporter.answer(made, guids.IWbemServices.uuid, incoming)
-        except BaseException:
-            made.released()
-            raise
+        return self._server.give(made, guids.IWbemServices.uuid, incoming)
 
     async def cancel(self, incoming: Incoming, inputs: Any) -> Any:
         """CancelAsyncCall (D)."""
