@@ -13,10 +13,9 @@ from openwmi.model.instances import Extras, Instance
 from openwmi.model.qualifiers import Qualifier, QualifierSet
 from openwmi.model.sids import InvalidDescriptor
 from openwmi.model.status import WBEM_E_INVALID_PARAMETER
-from openwmi.service.access import DEFAULT
 from openwmi.service.execution import Execution
 from openwmi.service.limits import REQUIRES_ENCRYPTION, SDDL, THIS
-from openwmi.service.systemsecurity import check, readable, store
+from openwmi.service.systemsecurity import from_sddl, readable, store
 
 if TYPE_CHECKING:
     from openwmi.model.descriptors import SecurityDescriptor
@@ -65,12 +64,9 @@ def described(qualifier: Qualifier) -> SecurityDescriptor:
     if qualifier.type & ~ARRAY != CimType.STRING or not isinstance(text, str):
         raise error(WBEM_E_INVALID_PARAMETER, f"{SDDL} is text", parameter=SDDL)
     try:
-        found = sddl.parse(text)
+        return from_sddl(text)
     except InvalidDescriptor as reason:
         raise error(WBEM_E_INVALID_PARAMETER, f"{SDDL}: {reason}", parameter=SDDL) from None
-    made = found._replace(owner=found.owner or DEFAULT.owner, group=found.group or DEFAULT.group)
-    check(made)
-    return made
 
 
 def _truth(qualifier: Qualifier) -> bool:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from openwmi.contract import flags as f
 from openwmi.model import descriptors as d
+from openwmi.model import sddl
 from openwmi.model.descriptors import Acl, SecurityDescriptor
 from openwmi.model.errors import WbemError, error
 from openwmi.model.securityobjects import as_object, from_object
@@ -16,7 +17,7 @@ from openwmi.model.status import (
     WBEM_E_INVALID_OBJECT,
     WBEM_E_INVALID_PARAMETER,
 )
-from openwmi.service.access import is_administrator, without_inherited
+from openwmi.service.access import DEFAULT, is_administrator, without_inherited
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -71,6 +72,15 @@ def store(execution: Execution, descriptor: SecurityDescriptor, *, dacl: bool, s
 
 def _control(old: SecurityDescriptor, new: SecurityDescriptor, bit: int) -> int:
     return old.control & ~bit | new.control & bit
+
+
+def from_sddl(text: str) -> SecurityDescriptor:
+    """The descriptor that a namespace gets by a text, which need not name owner and group. InvalidDescriptor for what
+    is no SDDL, INVALID_PARAMETER for a descriptor that may not be."""
+    found = sddl.parse(text)
+    made = found._replace(owner=found.owner or DEFAULT.owner, group=found.group or DEFAULT.group)
+    check(made)
+    return made
 
 
 def check(descriptor: SecurityDescriptor) -> None:

@@ -208,19 +208,15 @@ def _tell_changed(console: Console, space: Namespace, trustees: Trustees, sid: S
 
 
 def _set(options: Options, console: Console, host: Host, space: Namespace) -> int:
-    from openwmi.model import sddl
     from openwmi.model.sids import InvalidDescriptor
-    from openwmi.service.access import DEFAULT
-    from openwmi.service.systemsecurity import check
+    from openwmi.service.systemsecurity import from_sddl
 
     if len(options.words) != 1:
         raise Misuse("set needs a namespace and SDDL, as one word")
     try:
-        found = sddl.parse(options.words[0])
+        new = from_sddl(options.words[0])
     except InvalidDescriptor as reason:
         raise Misuse(str(reason)) from None
-    new = found._replace(owner=found.owner or DEFAULT.owner, group=found.group or DEFAULT.group)
-    check(new)
     host.namespaces.access.store(space, new)
     console.note(f"{space.path} has a new security descriptor")
     return 0
