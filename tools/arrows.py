@@ -37,7 +37,9 @@ ARROWS: dict[str, frozenset[str] | None] = {
     "providers": SEAM,
     "consumers": SEAM | {"mof"},
     "host": SEAM
-    | {"accounts", "mof", "wql", "service", "repository", "providers", "consumers", "threads", "portal"},
+    | {"accounts", "mof", "wql", "service", "repository", "providers", "consumers", "threads", "portal"}
+    | {"recovery"},
+    "recovery": SEAM | {"mof", "repository", "service", "host", "threads"},
     "wire": SEAM | {"wmio"},
     "remote": SEAM | {"mof", "wql", "wmio", "wire", "faces", "threads", "calls", "portal"},
     "faces": FACES,

@@ -78,9 +78,10 @@ def _user_name(uid: int) -> str:
 class Host:
     """This machine's WMI in this process. The loop starts with the first call that needs one."""
 
-    def __init__(self, store: str, *, mock: bool = False) -> None:
+    def __init__(self, store: str, *, mock: bool = False, subscriptions: bool = True) -> None:
         """`store`: the repository file, or MEMORY for one that ends with the process. mock: the shipped classes come
-        without their providers, so that nothing of this machine shows."""
+        without their providers, so that nothing of this machine shows. subscriptions: False forbids those that
+        OPENWMI_SUBSCRIPTIONS asks for."""
         schema = PrebuiltSchema()
         shipped: dict[str, ClassSource] = {
             DEFAULT_NAMESPACE: schema.part("cimv2"),
@@ -115,7 +116,9 @@ class Host:
             brought=_brought,
         )
         self.caller = owner()
-        self._owns = os.environ.get(SUBSCRIPTIONS) == "1"
+        self._owns = subscriptions and os.environ.get(SUBSCRIPTIONS) == "1"
+        if self._owns:
+            self.mend_at_opening()
         self._service: Service | None = None
         self._portal: Portal | None = None
         self._lock = threading.Lock()
@@ -155,8 +158,23 @@ class Host:
                     self._portal.loop.call_soon_threadsafe(self._service.own, self.owner_lock)
             return self._service
 
+    def mend_at_opening(self) -> None:
+        """Rebuild the store when it is found damaged before it is opened (C-44)."""
+        path, lock = self.repository.path, self.owner_lock
+        if lock is None:
+            return
+
+        def mend() -> None:
+            if os.path.exists(path):
+                from openwmi.recovery.rebuilding import mend
+
+                mend(path, lock)
+
+        self.repository.mend = mend
+
     def own(self) -> None:
         """Run the permanent subscriptions and timers of the store from now on, if no other process does."""
+        self.mend_at_opening()
         running = self._running()
         if not self._owns:
             self._owns = True

@@ -16,17 +16,21 @@ from openwmi.model.status import (
     WBEM_E_TIMED_OUT,
 )
 from openwmi.repository.encoding import unpacked_class
-from openwmi.repository.store import FORMAT, Store
+from openwmi.repository.store import FORMAT, MEMORY, Store
 from openwmi.repository.text import dumped, loaded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 RECOVERY: Final = "autorecover"
+REBUILT: Final = "rebuilt"
+# The recovery list once more, beside the store: what rebuilds a store must outlive it.
+BESIDE: Final = ".recovery"
 # How long a forced restore waits for a writer in another process.
 FORCED_PATIENCE_SECONDS: Final = 30.0
 # What may still be logged while a forced restore runs.
 _MARGIN: Final = 1 << 20
+_LONGEST_LIST: Final = 1 << 24
 # Past any number that a process may remember of a log that can no longer be read.
 _BEYOND: Final = 1 << 40
 
@@ -37,8 +41,36 @@ _BEYOND: Final = 1 << 40
 def recovery_list(store: Store) -> list[str]:
     """The absolute paths of the files to compile, in this order, to rebuild the store (C-44)."""
     stored = store.setting(RECOVERY)
-    found = loaded(stored) if stored is not None else []
+    return listed(stored) if stored is not None else []
+
+
+def listed(stored: str) -> list[str]:
+    """The files of a recovery list as it is stored; none when it is damaged."""
+    try:
+        found = loaded(stored)
+    except WbemError:
+        return []
     return [one for one in found if isinstance(one, str)] if isinstance(found, list) else []
+
+
+def list_beside(path: str) -> list[str]:
+    """The recovery list as it stands beside a store."""
+    try:
+        with open(path + BESIDE, encoding="utf-8") as file:
+            return listed(file.read(_LONGEST_LIST))
+    except (OSError, ValueError):
+        return []
+
+
+def _put_beside(path: str, text: str) -> None:
+    if path == MEMORY:
+        return
+    fresh = f"{path}{BESIDE}.new"
+    with open(os.open(fresh, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(fresh, path + BESIDE)
 
 
 def remember(store: Store, file: str) -> None:
@@ -46,7 +78,47 @@ def remember(store: Store, file: str) -> None:
     with store.writing():
         files = recovery_list(store)
         if file not in files:
-            store.set(RECOVERY, dumped([*files, file]))
+            files.append(file)
+            store.set(RECOVERY, dumped(files))
+        _put_beside(store.path, dumped(files))
+
+
+# What is known of a rebuilding
+
+
+def rebuilt(path: str) -> list[str]:
+    """What there is to say of a store that was rebuilt by itself; nothing for any other one."""
+    if not os.path.exists(path) or os.path.getsize(path) == 0:
+        return []
+    try:
+        store = Store(path)
+        try:
+            stored = store.setting(REBUILT)
+        finally:
+            store.close()
+        return told_rebuilt(loaded(stored)) if stored is not None else []
+    except (WbemError, LookupError, TypeError):
+        return []
+
+
+def told_rebuilt(report: dict[str, Any]) -> list[str]:
+    """The lines that say it; report: as the rebuilding has left it in the store."""
+    kept = f"{report['classes']} classes and {report['instances']} instances could be kept"
+    gaps = [f"{report['unreadable']} rows could not be used"] if report["unreadable"] else []
+    gaps += [f"of {', '.join(report['torn'])} not all could be found"] if report["torn"] else []
+    lines = [
+        f"found damaged ({report['fault']}) and rebuilt {report['when']}; as it was, it is {report['aside']}",
+        "; ".join([kept, *gaps]),
+        *(f"compiled anew from the recovery list: {file}" for file in report["compiled"]),
+        *(f"in the recovery list, but not compiled: {reason}" for reason in report["failed"]),
+    ]
+    if closed := report["closed"]:
+        more = f" and {len(closed) - 1} more namespaces" if len(closed) > 1 else ""
+        lines.append(
+            f"whom {closed[0]}{more} admitted over the network cannot be known any more: administrators alone, over"
+            " sealed connections, until openwmi sec says otherwise"
+        )
+    return lines
 
 
 # Checking
@@ -161,6 +233,9 @@ def restore(path: str, backup: str, *, force: bool) -> None:
             content = sqlite3.connect(prepared)
             try:
                 content.backup(target, progress=_impatient)
+                kept = content.execute("SELECT value FROM setting WHERE name = ?", (RECOVERY,)).fetchone()
+                if kept is not None or os.path.exists(path + BESIDE):
+                    _put_beside(path, kept[0] if kept is not None else "[]")
             finally:
                 content.close()
         finally:

@@ -27,6 +27,13 @@ _TABLES: Final = {
     "shape": "id, names",
     "instance": "id, namespace, root, ident, class, shape, body, defaults, extras",
 }
+# What else knows which rows a table has: where a page was lost, the table may read well without it.
+_INDEXES: Final = {
+    "namespace": "sqlite_autoindex_namespace_1",
+    "class": "class_name",
+    "shape": "sqlite_autoindex_shape_1",
+    "instance": "instance_path",
+}
 
 
 class StoredInstance(NamedTuple):
@@ -45,7 +52,7 @@ class StoredInstance(NamedTuple):
 class Remains:
     """What is left of a store.
 
-    unreadable: rows that are there but make no sense; torn: the tables whose middle cannot be read.
+    unreadable: rows that are there but make no sense; torn: the tables of which not all can be found.
     """
 
     def __init__(self, path: str) -> None:
@@ -72,8 +79,14 @@ class Remains:
         try:
             row = self._connection.execute("SELECT value FROM setting WHERE name = ?", (name,)).fetchone()
         except sqlite3.Error:
+            self.torn.append("setting")
             return None
         return None if row is None else str(row[0])
+
+    @property
+    def whole(self) -> bool:
+        """Whether all that has been asked for so far was there."""
+        return not self.unreadable and not self.torn
 
     def namespaces(self) -> list[str]:
         return list(self._namespaces.values())
@@ -109,14 +122,16 @@ class Remains:
 
     def _rows(self, table: str) -> Iterator[tuple[Any, ...]]:
         """The rows of a table from its beginning, and if that does not reach the end, from there."""
-        last = 0
+        last = count = 0
         try:
             for row in self._reading(table, "id > 0 ORDER BY id"):
-                last = row[0]
+                last, count = row[0], count + 1
                 yield row
         except sqlite3.Error:
             self.torn.append(table)
         else:
+            if self._indexed(table) > count:
+                self.torn.append(table)
             return
         behind = []
         try:
@@ -125,6 +140,15 @@ class Remains:
         except sqlite3.Error:
             pass  # this is the other edge of what is lost
         yield from reversed(behind)
+
+    def _indexed(self, table: str) -> int:
+        """How many rows the index of a table knows; 0 when it cannot be read itself."""
+        statement = f"SELECT count(*) FROM {table} INDEXED BY {_INDEXES[table]}"
+        try:
+            (count,) = self._connection.execute(statement).fetchone()
+        except sqlite3.Error:
+            return 0
+        return int(count)
 
     def _reading(self, table: str, which: str) -> Iterator[tuple[Any, ...]]:
         cursor = self._connection.execute(f"SELECT {_TABLES[table]} FROM {table} WHERE {which}")

@@ -24,12 +24,15 @@ class SharedRepository:
 
     A store that has no file yet is empty, and stays unopened (a query on a fresh machine loads no database code) until
     something is written to it, by this process or another one.
+
+    mend: run before the store is opened, while this process does not have it open.
     """
 
-    __slots__ = ("_listeners", "_lock", "_opened", "_repository", "_seen", "path")
+    __slots__ = ("_listeners", "_lock", "_opened", "_repository", "_seen", "mend", "path")
 
     def __init__(self, path: str) -> None:
         self.path = path
+        self.mend: Callable[[], object] | None = None
         self._repository: Repository | None = None
         self._lock = threading.RLock()
         self._seen = 0
@@ -47,6 +50,8 @@ class SharedRepository:
         """The repository, made when it is not there."""
         with self._lock:
             if self._repository is None:
+                if self.mend is not None:
+                    self.mend()
                 from openwmi.repository.repository import Repository
 
                 self._repository = Repository(self.path)

@@ -29,6 +29,7 @@ from openwmi.model.status import (
     WBEM_E_OUT_OF_DISK_SPACE,
     WBEM_E_TIMED_OUT,
 )
+from openwmi.repository.damage import identity, is_damage, is_ready
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -42,6 +43,12 @@ SNAPSHOT_SECONDS: Final = 30.0
 KEPT_CONNECTIONS: Final = 8
 # How long a writer waits for another one.
 PATIENCE_SECONDS: Final = 30.0
+# How often the file may be replaced while it is being opened.
+_REPLACED_TIMES: Final = 5
+_WHAT_TO_DO: Final = (
+    "openwmi serve rebuilds it when it starts, once no other process has it open;"
+    " openwmi repository check says what is wrong, openwmi repository restore FILE puts a backup in its place"
+)
 
 _ONE: Final = sqlite3.Cursor.fetchone
 _ALL: Final = sqlite3.Cursor.fetchall
@@ -98,7 +105,10 @@ def _fault(failure: sqlite3.Error) -> Exception:
         return error(WBEM_E_OUT_OF_DISK_SPACE, "the disk of the repository is full")
     if "locked" in text or "busy" in text:
         return error(WBEM_E_TIMED_OUT, "another process holds the repository for too long")
-    return error(WBEM_E_CRITICAL_ERROR, f"the repository cannot be used: {text}")
+    fault = error(WBEM_E_CRITICAL_ERROR, f"the repository cannot be used: {text}")
+    if is_damage(failure):
+        fault.hint = _WHAT_TO_DO
+    return fault
 
 
 class _Slot:
@@ -243,21 +253,48 @@ class Store:
     # Connections
 
     def _opened(self, path: str) -> _Slot:
+        """A connection to the file that has this name, and not to one that was replaced meanwhile (C-44)."""
+        for _ in range(_REPLACED_TIMES):
+            before = identity(path)
+            try:
+                connection = self._connected(path)
+            except sqlite3.Error as failure:
+                if before not in (None, identity(path)):
+                    continue
+                raise _fault(failure) from failure
+            # From here on the connection has its lock on the file, and nobody replaces it.
+            if before not in (None, identity(path)):
+                connection.close()
+                continue
+            if path != MEMORY and is_ready(path):
+                connection.close()
+                fault = error(WBEM_E_CRITICAL_ERROR, "the repository is half rebuilt: somebody was killed")
+                fault.hint = "openwmi serve completes it when it starts"
+                raise fault
+            return self._slot_of(connection)
+        raise error(WBEM_E_CRITICAL_ERROR, f"the repository {path} is replaced again and again")
+
+    @staticmethod
+    def _connected(path: str) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            path,
+            timeout=PATIENCE_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=256,
+        )
         try:
-            connection = sqlite3.connect(
-                path,
-                timeout=PATIENCE_SECONDS,
-                isolation_level=None,
-                check_same_thread=False,
-                cached_statements=256,
-            )
             if path != MEMORY:
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA trusted_schema = OFF")
-        except sqlite3.Error as failure:
-            raise _fault(failure) from failure
+        except sqlite3.Error:
+            connection.close()
+            raise
+        return connection
+
+    def _slot_of(self, connection: sqlite3.Connection) -> _Slot:
         slot = _Slot(connection)
         self._all.add(slot)
         if self._closed:  # meanwhile, or long ago

@@ -53,6 +53,16 @@ DEFAULT: Final = SecurityDescriptor(
     control=d.SE_SELF_RELATIVE | d.SE_DACL_PRESENT,
 )
 EMPTY: Final = DEFAULT._replace(dacl=Acl())
+# Nobody but administrators, whatever the namespaces above say: no mark would keep out what is inherited (I12).
+CLOSED: Final = DEFAULT._replace(
+    dacl=Acl(
+        (
+            _entry(f.ALL_NAMESPACE_RIGHTS, sids.ADMINISTRATORS),
+            Ace(d.DENIED, 0, f.ALL_NAMESPACE_RIGHTS, sids.EVERYONE),
+        )
+    ),
+    control=d.SE_SELF_RELATIVE | d.SE_DACL_PRESENT | d.SE_DACL_PROTECTED,
+)
 
 
 def sids_of(caller: Caller) -> frozenset[Sid]:

@@ -55,7 +55,18 @@ def _file() -> str:
 
 def _path(options: Options, console: Console) -> int:
     console.write(f"{_file()}\n")
+    _tell_rebuilt(console)
     return exits.OK
+
+
+def _tell_rebuilt(console: Console) -> None:
+    """Say that the store was rebuilt by itself, if it was (C-44)."""
+    path = _file()
+    if os.path.exists(path):
+        from openwmi.repository.care import rebuilt
+
+        for line in rebuilt(path):
+            console.note(line)
 
 
 def _check(options: Options, console: Console) -> int:
@@ -72,6 +83,7 @@ def _check(options: Options, console: Console) -> int:
     looked_at = ", ".join([f"{found.size} bytes", *parts])
     if not found.faults:
         console.write(f"{path}: {looked_at}: no fault found\n")
+        _tell_rebuilt(console)
         return exits.OK
     console.write(f"{path}: {looked_at}: {counted(len(found.faults), 'fault')}\n")
     for fault in found.faults[:_SHOWN_FAULTS]:
@@ -81,7 +93,8 @@ def _check(options: Options, console: Console) -> int:
     failure = error(WBEM_E_CRITICAL_ERROR, f"the repository {path} is damaged")
     failure.hint = (
         "openwmi repository restore FILE    puts a backup in its place;"
-        " openwmi repository salvage    keeps what can still be read"
+        " openwmi repository salvage    keeps what can still be read;"
+        " openwmi serve    rebuilds it when it starts"
     )
     raise failure
 
@@ -136,7 +149,7 @@ def _recover(options: Options, console: Console) -> int:
 def _salvage(options: Options, console: Console) -> int:
     """Keep what can still be read; the file as it was is kept, too."""
     from openwmi.cli.compiling import counted
-    from openwmi.cli.salvaging import salvage
+    from openwmi.recovery.salvaging import salvage
 
     path = _file()
     done = salvage(path, force=options.force)
@@ -150,7 +163,7 @@ def _salvage(options: Options, console: Console) -> int:
 
 def _reset(options: Options, console: Console) -> int:
     """Empty the store."""
-    from openwmi.cli.salvaging import reset
+    from openwmi.recovery.salvaging import reset
 
     path = _file()
     reset(path, force=options.force)

@@ -99,6 +99,8 @@ def run(options: Options, console: Console) -> int:
     if options.mof and options.repository:
         raise Misuse("--mof makes a host in memory, which has no --repository")
     host = local(MEMORY if options.mof else options.repository, mock=bool(options.mof))
+    if not options.readonly:
+        host.mend_at_opening()
     host.repository.opened()  # what cannot be had is told now, and not with the first thing to be stored
     host.namespaces.access.read_only = options.readonly
     if code := _fill(host, options.mof, console):

@@ -29,7 +29,7 @@ class Salvaged(NamedTuple):
 def reset(path: str, *, force: bool) -> None:
     """Give a store the content of one that has just been made (C-45)."""
     with tempfile.TemporaryDirectory(dir=_folder(path)) as folder:
-        fresh = _fresh(folder)
+        fresh = fresh_host(folder)
         fresh.repository.close()
         restore(path, fresh.repository.path, force=force)
 
@@ -44,15 +44,17 @@ def salvage(path: str, *, force: bool) -> Salvaged:
     remains = Remains(aside)
     try:
         with tempfile.TemporaryDirectory(dir=_folder(path)) as folder:
-            fresh = _fresh(folder)
+            fresh = fresh_host(folder)
             try:
-                counts = _filled(fresh, remains)
+                filling = Filling(remains)
+                filling.all(fresh)
             finally:
                 fresh.repository.close()
             restore(path, fresh.repository.path, force=force)
     finally:
         remains.close()
-    return Salvaged(*counts, tuple(dict.fromkeys(remains.torn)), aside)
+    torn = tuple(dict.fromkeys(remains.torn))
+    return Salvaged(filling.classes, filling.instances, remains.unreadable, torn, aside)
 
 
 def _folder(path: str) -> str:
@@ -61,11 +63,12 @@ def _folder(path: str) -> str:
     return folder
 
 
-def _fresh(folder: str) -> Host:
+def fresh_host(folder: str) -> Host:
     """A host on a store of its own."""
     from openwmi.host import Host
 
-    made = Host(os.path.join(folder, "fresh.db"))
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    made = Host(os.path.join(folder, "fresh.db"), subscriptions=False)
     made.repository.opened()
     return made
 
@@ -82,29 +85,50 @@ def _aside(path: str) -> str:
     return copy
 
 
-def _filled(fresh: Host, remains: Remains) -> tuple[int, int, int]:
-    """Put what remains into a new store; how many classes and instances, and how many rows were of no use."""
-    repository = fresh.repository.opened()
-    with repository.store.writing():
-        listed = remains.setting(RECOVERY)
-        if listed is not None:
-            repository.store.set(RECOVERY, listed)
-        for namespace in remains.namespaces():
-            repository.add_namespace(namespace)
-        classes = 0
-        for namespace, declaration in remains.classes():
-            repository.put_class(namespace, declaration)
-            classes += 1
-    fresh.namespaces.refresh()
-    instances = 0
-    with repository.store.writing():
-        for stored in remains.instances():
-            try:
-                _put(fresh, stored)
-                instances += 1
-            except (WbemError, LookupError, TypeError, ValueError):
-                remains.unreadable += 1
-    return classes, instances, remains.unreadable
+class Filling:
+    """Puts what remains of a store into a new one.
+
+    classes, instances: how many were; kinds: the namespaces and classes (both in lower case) of the instances
+    """
+
+    def __init__(self, remains: Remains) -> None:
+        self._remains = remains
+        self.classes = 0
+        self.instances = 0
+        self.kinds: set[tuple[str, str]] = set()
+
+    def all(self, fresh: Host) -> None:
+        self.begin(fresh)
+        self.put(fresh)
+
+    def begin(self, fresh: Host) -> None:
+        """The recovery list and the namespaces."""
+        repository = fresh.repository.opened()
+        with repository.store.writing():
+            listed = self._remains.setting(RECOVERY)
+            if listed is not None:
+                repository.store.set(RECOVERY, listed)
+            for namespace in self._remains.namespaces():
+                repository.add_namespace(namespace)
+        fresh.namespaces.refresh()
+
+    def put(self, fresh: Host) -> None:
+        """Classes and instances, in place of those that are there."""
+        repository = fresh.repository.opened()
+        with repository.store.writing():
+            for namespace, declaration in self._remains.classes():
+                repository.put_class(namespace, declaration)
+                self.classes += 1
+        fresh.namespaces.refresh()
+        with repository.store.writing():
+            for stored in self._remains.instances():
+                try:
+                    _put(fresh, stored)
+                except (WbemError, LookupError, TypeError, ValueError):
+                    self._remains.unreadable += 1
+                    continue
+                self.instances += 1
+                self.kinds.add((stored.namespace.lower(), stored.class_name.lower()))
 
 
 def _put(fresh: Host, stored: StoredInstance) -> None:

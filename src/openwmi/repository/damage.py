@@ -1,0 +1,164 @@
+"""Damage to a store's file: finding it before the store is opened, and a new file in its place (model.md C-44).
+
+    repository.db.rebuilding/      what is being made; of no use once its maker has ended
+    repository.db.damaged-<UTC>    the damaged file, with the -wal and -shm that belong to it
+    repository.db.rebuilt          the new file, whole: the replacement has begun, and whoever may completes it
+
+The replacement takes the log of the old file away and then renames the new one; between the two the old file must not
+be opened, which is why `rebuilt` stands there. Who replaces holds the locks that SQLite takes on a file, all at once:
+it gets them when no other process has the store open, and nobody opens it meanwhile. Who had the old file in hand when
+the lock was let go finds another one under its name, and opens that (store.py).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from contextlib import contextmanager, suppress
+from time import monotonic
+from typing import TYPE_CHECKING, BinaryIO, Final
+from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+READY: Final = ".rebuilt"
+WORK: Final = ".rebuilding"
+BESIDE: Final = ("-wal", "-shm")
+# How long a start may look for damage. What a large store has beyond that, its first reader finds.
+LOOK_SECONDS: Final = 3.0
+_STEPS: Final = 20_000
+# The bytes that SQLite locks: pending, reserved, and those that readers share (sqlite.org/fileformat2.html, 1.4). A
+# connection to a database in WAL mode holds a shared lock for as long as it is open.
+_LOCKED_FROM: Final = 0x40000000
+_LOCKED_BYTES: Final = 512
+
+
+def is_damage(failure: sqlite3.Error) -> bool:
+    """Whether SQLite means the content of the file, and not its disk, its lock or the right to it."""
+    return getattr(failure, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def damage(path: str, *, form: str, seconds: float = LOOK_SECONDS) -> str | None:
+    """What is wrong with the content of a store's file, in SQLite's words. None when nothing was found in that time,
+    and for what is not ours to judge: no file, no right to read it, another format than `form`."""
+    try:
+        if os.path.getsize(path) == 0:
+            return "the file is empty"
+        with _read_only(path) as connection:
+            found = connection.execute("SELECT value FROM setting WHERE name = 'format'").fetchone()
+            if found is not None and found[0] != form:
+                return None
+            until = monotonic() + seconds
+            connection.set_progress_handler(lambda: monotonic() > until, _STEPS)
+            (first,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
+            return None if first == "ok" else str(first)
+    except sqlite3.Error as failure:
+        return str(failure) if is_damage(failure) else None
+    except OSError:
+        return None
+
+
+@contextmanager
+def _read_only(path: str) -> Iterator[sqlite3.Connection]:
+    """A connection that changes nothing, not even by writing the log into the file when it is closed."""
+    log = "" if os.path.exists(f"{path}-wal") else "&immutable=1"
+    name = f"file:{quote(os.path.abspath(path))}?mode=ro{log}"
+    connection = sqlite3.connect(name, uri=True, isolation_level=None)
+    try:
+        connection.execute("PRAGMA trusted_schema = OFF")
+        yield connection
+    finally:
+        connection.close()
+
+
+@contextmanager
+def held(path: str) -> Iterator[int | None]:
+    """The descriptor of the file, while no other process can open the store; None when one has it open.
+
+    This process must not have it open either, nor open it meanwhile: closing any descriptor of a file gives back all
+    locks that the process has on it.
+    """
+    import fcntl
+
+    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, _LOCKED_BYTES, _LOCKED_FROM)
+        except BlockingIOError:
+            yield None
+        else:
+            yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def copied(descriptor: int, path: str, target: str) -> None:
+    """Copy the file that is held, with what stands beside it."""
+    with open(descriptor, "rb", closefd=False) as source:
+        _written(source, target)
+    for suffix in BESIDE:
+        with suppress(FileNotFoundError), open(path + suffix, "rb") as beside:
+            _written(beside, target + suffix)
+
+
+def _written(source: BinaryIO, target: str) -> None:
+    with open(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600), "wb") as copy:
+        shutil.copyfileobj(source, copy)
+        copy.flush()
+        os.fsync(copy.fileno())
+
+
+def kept(copy: str, path: str, when: str) -> str:
+    """Give the copy of a damaged store its name for good, and say it. when: the time, as the name has it."""
+    name = f"{path}.damaged-{when}"
+    number = 1
+    while os.path.exists(name):
+        number += 1
+        name = f"{path}.damaged-{when}-{number}"
+    for suffix in (*BESIDE, ""):
+        with suppress(FileNotFoundError):
+            os.rename(copy + suffix, name + suffix)
+    return name
+
+
+def replace(path: str, fresh: str) -> None:
+    """Put a new file in the place of the one that is held, at once for all who open the store."""
+    _on_disk(fresh)
+    os.rename(fresh, path + READY)
+    _on_disk(os.path.dirname(os.path.abspath(path)))
+    complete(path)
+
+
+def is_ready(path: str) -> bool:
+    """Whether a replacement has begun and not ended."""
+    return os.path.exists(path + READY)
+
+
+def complete(path: str) -> None:
+    """End a replacement, by whoever holds the old file."""
+    folder = os.path.dirname(os.path.abspath(path))
+    for suffix in BESIDE:
+        with suppress(FileNotFoundError):
+            os.unlink(path + suffix)
+    _on_disk(folder)
+    os.replace(path + READY, path)
+    _on_disk(folder)
+
+
+def _on_disk(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def identity(path: str) -> tuple[int, int] | None:
+    """What tells one file from another one of the same name; None when there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
