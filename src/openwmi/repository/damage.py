@@ -13,12 +13,10 @@ the lock was let go finds another one under its name, and opens that (store.py).
 from __future__ import annotations
 
 import os
-import shutil
 import sqlite3
 from contextlib import contextmanager, suppress
 from time import monotonic
 from typing import TYPE_CHECKING, BinaryIO, Final
-from urllib.parse import quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,6 +61,8 @@ def damage(path: str, *, form: str, seconds: float = LOOK_SECONDS) -> str | None
 @contextmanager
 def _read_only(path: str) -> Iterator[sqlite3.Connection]:
     """A connection that changes nothing, not even by writing the log into the file when it is closed."""
+    from urllib.parse import quote
+
     log = "" if os.path.exists(f"{path}-wal") else "&immutable=1"
     name = f"file:{quote(os.path.abspath(path))}?mode=ro{log}"
     connection = sqlite3.connect(name, uri=True, isolation_level=None)
@@ -96,6 +96,7 @@ def held(path: str) -> Iterator[int | None]:
 
 def copied(descriptor: int, path: str, target: str) -> None:
     """Copy the file that is held, with what stands beside it."""
+    # Not through its name: closing another descriptor of it would give the lock back.
     with open(descriptor, "rb", closefd=False) as source:
         _written(source, target)
     for suffix in BESIDE:
@@ -104,6 +105,8 @@ def copied(descriptor: int, path: str, target: str) -> None:
 
 
 def _written(source: BinaryIO, target: str) -> None:
+    import shutil
+
     with open(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600), "wb") as copy:
         shutil.copyfileobj(source, copy)
         copy.flush()
