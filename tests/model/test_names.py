@@ -7,7 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openwmi.model.errors import WbemError
-from openwmi.model.names import check_class_name, check_member_name, is_identifier, namespace_path
+from openwmi.model.names import (
+    check_class_name,
+    check_member_name,
+    is_identifier,
+    is_machine,
+    namespace_path,
+)
 from openwmi.model.status import (
     WBEM_E_INVALID_NAMESPACE,
     WBEM_E_INVALID_OBJECT,
@@ -98,3 +104,15 @@ def test_identifiers_have_letters_digits_and_underscores_only(name: str) -> None
         assert not name[0].isdigit()
         assert all(char == "_" or char.isprintable() for char in name)
         assert not any(char.isspace() or char in "\\/:.,='\"-" for char in name)
+
+
+@pytest.mark.parametrize(
+    "name", [None, "", ".", "LocalHost", "127.0.0.1", "::1", "host", "\\\\HOST", "\\\\."]
+)
+def test_what_means_this_machine(name: str | None) -> None:
+    assert is_machine(name, "HOST")
+
+
+@pytest.mark.parametrize("name", ["other", "host2", "\\\\other", "host.example.org", "127.0.0.2", ".."])
+def test_what_means_another_machine(name: str) -> None:
+    assert not is_machine(name, "HOST")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from openwmi.cli.options import DEFAULT_NAMESPACE, Misuse
 from openwmi.model.classes import Class
 from openwmi.model.errors import WbemError, error
+from openwmi.model.names import is_machine
 from openwmi.model.status import WBEM_E_LOCAL_CREDENTIALS
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def check_server(name: str) -> None:
     """Misuse unless the server part of a path is this machine."""
     from openwmi.host import server_name
 
-    if name.lower() not in (".", "localhost", "127.0.0.1", "::1", server_name().lower()):
+    if not is_machine(name, server_name()):
         raise Misuse(f"{name} is another machine: name it with -H, or before the namespace with -n")
 
 

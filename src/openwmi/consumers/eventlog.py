@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from openwmi.consumers.templates import expand
 from openwmi.model.errors import error
+from openwmi.model.names import is_machine
 from openwmi.model.sids import InvalidDescriptor, Sid
 from openwmi.model.status import (
     WBEM_E_FAILED,
@@ -42,7 +43,6 @@ SECONDS: Final = 5.0
 # What fits into one datagram for certain; more travels in a file of its own.
 DATAGRAM: Final = 65536
 LONGEST: Final = 8192  # a line of syslog
-_HERE: Final = frozenset((".", "localhost"))
 
 Field = tuple[str, bytes]
 
@@ -74,8 +74,7 @@ def _check(consumer: Instance) -> None:
         raise error(WBEM_E_INVALID_PARAMETER, f"not a source's name: {source!r:.100}", parameter="SourceName")
     if consumer.raw_("EventType") not in PRIORITIES:
         raise error(WBEM_E_INVALID_PARAMETER, f"there is no EventType {consumer.raw_('EventType')}")
-    name = (server or ".").strip("\\").lower()
-    if name not in _HERE and name != (consumer.server_ or "").lower():
+    if not is_machine(server, consumer.server_ or ""):
         raise error(
             WBEM_E_NOT_SUPPORTED, f"the log of {server} is out of reach from here", parameter="UNCServerName"
         )

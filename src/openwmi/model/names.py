@@ -16,6 +16,9 @@ from openwmi.model.status import (
     WBEM_E_QUOTA_VIOLATION,
 )
 
+# What every machine calls itself, besides its own name.
+_ITSELF: Final = frozenset((".", "localhost", "127.0.0.1", "::1"))
+
 MAX_NAME: Final = 255
 MAX_PATH: Final = 0x2000
 MAX_NESTING: Final = 64
@@ -69,3 +72,10 @@ def namespace_path(text: str) -> str:
         if not part or part[0] == "_" or len(part) > MAX_NAME or not is_identifier(part):
             raise error(WBEM_E_INVALID_NAMESPACE, f"{text!r:.100} is not a namespace", namespace=text)
     return "\\".join(parts)
+
+
+def is_machine(name: str | None, server: str) -> bool:
+    r"""Whether a name, as in the server part of a path or `\\NAME`, means the machine that is called `server`: its own
+    name, one that every machine has for itself, or none (B48)."""
+    plain = (name or ".").strip("\\").lower()
+    return plain in _ITSELF or plain == server.lower()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from openwmi.model.classes import Class, ClassDeclaration, derive
 from openwmi.model.errors import WbemError, error
 from openwmi.model.instances import Instance
+from openwmi.model.names import is_machine
 from openwmi.model.paths import ObjectPath, parse_path
 from openwmi.model.qualifiers import EMPTY
 from openwmi.model.status import (
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from openwmi.service.hosting import HostedProvider
     from openwmi.service.namespaces import Namespace
 
-_LOCAL: Final = (".", "localhost", "127.0.0.1", "::1")
-
 
 class Target(NamedTuple):
     """What an instance path names: its class and the raw values of its keys, by declared name ({} for a singleton)."""
@@ -54,7 +53,7 @@ def checked_path(space: Namespace, text: str) -> ObjectPath:
 
 def path_here(space: Namespace, path: ObjectPath, text: str) -> ObjectPath:
     """A path that names a class or an instance of this namespace of this server (B48)."""
-    if path.server is not None and path.server.lower() not in (*_LOCAL, space.server.lower()):
+    if not is_machine(path.server, space.server):
         raise error(WBEM_E_INVALID_OBJECT_PATH, f"{text}: the object is on another server", path=text)
     if path.namespace is not None and path.namespace.lower() != space.path.lower():
         raise error(

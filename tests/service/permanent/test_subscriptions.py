@@ -141,6 +141,15 @@ def test_bindings_across_namespaces(hall: Hall) -> None:
     assert hall.taker.texts == [("c", "x")]
 
 
+@pytest.mark.req("E-53")
+def test_a_binding_may_name_its_machine_in_any_way_in_which_paths_may(hall: Hall) -> None:
+    hall.filter(EventNamespace="\\\\127.0.0.1\\root\\cimv2")
+    hall.consumer()
+    hall.bind(Consumer="\\\\localhost\\root\\subscription:Taker.Name='c'")
+    hall.ring("x")
+    assert hall.taker.texts == [("c", "x")]
+
+
 @pytest.mark.parametrize(
     "consumer",
     [

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from openwmi.contract.provider import Delivery
 from openwmi.model.errors import error
+from openwmi.model.names import is_machine
 from openwmi.model.status import (
     WBEM_E_NOT_SUPPORTED,
     WBEM_E_PROVIDER_NOT_CAPABLE,
@@ -204,7 +205,7 @@ class Channel:
             message = f"provider {hosted.name} does not take events for {consumer.classname_}"
             self._done(attempt, error(WBEM_E_PROVIDER_NOT_CAPABLE, message))
             return
-        if not self._is_here(consumer.raw_("MachineName")):
+        if not is_machine(consumer.raw_("MachineName"), self.consumer.space.server):
             message = f"events are not sent to another machine ({consumer.MachineName})"
             self._done(attempt, error(WBEM_E_NOT_SUPPORTED, message, parameter="MachineName"))
             return
@@ -223,11 +224,6 @@ class Channel:
             hosted.threads.submit(work)
         else:
             self._loop.call_soon(work)
-
-    def _is_here(self, machine: str | None) -> bool:
-        """Whether a consumer's MachineName means this machine, as it does when it is NULL."""
-        name = (machine or ".").strip("\\").lower()
-        return name in (".", "localhost", self.consumer.space.server.lower())
 
     def _work(self, attempt: _Attempt, role: Callable[..., Any]) -> None:
         """On a thread of the provider; on the loop when it says that it does not block."""

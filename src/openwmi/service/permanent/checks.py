@@ -13,7 +13,7 @@ from openwmi.model import sddl, sids
 from openwmi.model.cimtypes import CimType
 from openwmi.model.errors import WbemError, error
 from openwmi.model.instances import Extras, Instance
-from openwmi.model.names import namespace_path
+from openwmi.model.names import is_machine, namespace_path
 from openwmi.model.paths import parse_path
 from openwmi.model.qualifiers import Qualifier, QualifierSet
 from openwmi.model.sids import InvalidDescriptor, Sid
@@ -147,7 +147,7 @@ def watched_namespace(space: Namespace, instance: Instance) -> Namespace | None:
     path = name.replace("/", "\\")
     if path.startswith("\\\\"):
         server, _, path = path[2:].partition("\\")
-        if server != "." and server.lower() != space.server.lower():
+        if not is_machine(server, space.server):
             return None
     return space.namespaces.find(namespace_path(path))
 

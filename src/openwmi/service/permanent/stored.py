@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from openwmi.model.errors import WbemError
-from openwmi.model.names import namespace_path
+from openwmi.model.names import is_machine, namespace_path
 from openwmi.model.paths import parse_path
 from openwmi.model.sids import Sid
 from openwmi.model.system import full_path
@@ -178,7 +178,7 @@ def _referred(space: Namespace, reference: Any, base: str) -> tuple[Namespace, I
         where = space.namespaces.find(namespace_path(path.namespace)) if path.namespace else space
     except WbemError:
         return None
-    if path.server not in (None, ".") and str(path.server).lower() != space.server.lower():
+    if not is_machine(path.server, space.server):
         return None
     class_ = where.schema.find_class(path.class_name or "") if where is not None else None
     if where is None or class_ is None or not class_.inherits_from(base):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from openwmi import wql
 from openwmi.model.errors import WbemError, error
+from openwmi.model.names import is_machine
 from openwmi.model.paths import parse_path
 from openwmi.model.status import WBEM_E_CIRCULAR_REFERENCE, WBEM_E_INVALID_CLASS, WBEM_E_NOT_SUPPORTED
 
@@ -24,7 +25,6 @@ _KINDS: Final[tuple[tuple[str, Kind], ...]] = (
 )
 _JOIN: Final = re.compile(r"\s*(\w+)\.(\w+)\s*(=|<>|!=)\s*(\w+)\.(\w+)\s*\Z")
 _AND: Final = re.compile(r"\s+and\s+", re.IGNORECASE)
-_THIS_HOST: Final = (".", "localhost")
 
 
 class Source(NamedTuple):
@@ -140,7 +140,7 @@ def _sources(space: Namespace, class_: Class) -> tuple[Source, ...]:
 
 def _space(space: Namespace, class_: Class, text: str) -> Namespace:
     path = parse_path(text.strip())
-    if path.server is not None and path.server.lower() not in (*_THIS_HOST, space.server.lower()):
+    if not is_machine(path.server, space.server):
         raise error(
             WBEM_E_NOT_SUPPORTED,
             f"view class {class_.name}: sources on other machines ({path.server}) are not there yet",
