@@ -133,6 +133,9 @@ def test_exit_codes(main: Main, ask: Ask, host: str, tmp_path: Path) -> None:
     assert code == 1
     assert "WBEM_E_INVALID_NAMESPACE" in err
     assert main("query", query, "-H", host, "--password-file", str(tmp_path / "missing")).code == 2
+    wrong.write_bytes(b"p\xe4ssword\n")
+    code, _, err = main("query", query, "-H", host, "-u", "ada", "--password-file", str(wrong))
+    assert (code, "0xe4" in err, "UTF-8" in err) == (2, False, True)
     assert main("user", "ls", "-H", host).code == 2  # that is about this machine
 
 

@@ -11,7 +11,6 @@ import sys
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from openwmi.cli.options import Misuse
 from openwmi.contract import operations as ops
 from openwmi.model.classes import Class
 from openwmi.model.errors import WbemError
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
     from openwmi.sync import Connection
 
     Report = Callable[[int, int, str | None], None]
-
-_MAX_PASSWORD = 4096
 
 
 def log_on(options: Options, host: str) -> dict[str, Any]:
@@ -52,7 +49,9 @@ def _need(package: str) -> None:
 def _password(options: Options, user: str | None, host: str) -> str | None:
     file = options.password_file or os.environ.get("OPENWMI_PASSWORD_FILE")
     if file:
-        return _from_file(file)
+        from openwmi.cli.passwords import first_line
+
+        return first_line(file)
     if "OPENWMI_PASSWORD" in os.environ:
         return os.environ["OPENWMI_PASSWORD"]
     if not user or options.auth == "kerberos":
@@ -65,19 +64,6 @@ def _password(options: Options, user: str | None, host: str) -> str | None:
     from getpass import getpass
 
     return getpass(f"password of {user} on {host}: ")
-
-
-def _from_file(file: str) -> str:
-    """The first line of a file; `-` is standard input."""
-    try:
-        if file == "-":
-            text = sys.stdin.readline(_MAX_PASSWORD)
-        else:
-            with open(file, encoding="utf-8") as opened:
-                text = opened.readline(_MAX_PASSWORD)
-    except (OSError, ValueError) as reason:
-        raise Misuse(f"--password-file {file}: {getattr(reason, 'strerror', None) or reason}") from None
-    return text.rstrip("\r\n")
 
 
 def _from_key_ring(user: str, host: str) -> str | None:

@@ -1,10 +1,14 @@
-"""Where a new password comes from: a file, an open descriptor, or two lines typed at a terminal. Never an argument."""
+"""Where passwords come from: a file, an open descriptor, or two lines typed at a terminal. Never an argument.
+
+No error repeats a part of one.
+"""
 
 from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING, Final
+import sys
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from openwmi.cli.options import Misuse, Option
 
@@ -44,26 +48,41 @@ def new_password(options: Options, console: Console, name: str) -> str | None:
 
 def from_file(path: str, console: Console) -> str:
     """The first line of a file that should be nobody else's."""
+    with _opened(path) as file:
+        found = os.fstat(file.fileno())
+        shared = found.st_mode & (stat.S_IRWXG | stat.S_IRWXO)
+        if stat.S_ISREG(found.st_mode) and shared and os.name == "posix":
+            console.complain(f"warning: others can read {path}: chmod 600 it, and take another password\n")
+        return _read(file, path)
+
+
+def first_line(path: str) -> str:
+    """The first line of a file; `-` is standard input."""
+    with _opened(path) as file:
+        return _read(file, path)
+
+
+def _opened(path: str) -> BinaryIO:
     try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except OSError as reason:
-        raise Misuse(f"{path}: {reason.strerror}") from None
-    found = os.fstat(descriptor)
-    if stat.S_ISREG(found.st_mode) and found.st_mode & (stat.S_IRWXG | stat.S_IRWXO) and os.name == "posix":
-        console.complain(f"warning: others can read {path}: chmod 600 it, and take another password\n")
-    return _first_line(descriptor, path)
+        return open(sys.stdin.fileno(), "rb", closefd=False) if path == "-" else open(path, "rb")
+    except (OSError, ValueError) as reason:
+        raise Misuse(f"{path}: {getattr(reason, 'strerror', None) or 'it cannot be read'}") from None
 
 
 def _from_descriptor(number: int) -> str:
     try:
-        return _first_line(os.dup(number), f"descriptor {number}")
+        copy = os.dup(number)
     except OSError as reason:
         raise Misuse(f"descriptor {number}: {reason.strerror}") from None
+    with open(copy, "rb") as file:
+        return _read(file, f"descriptor {number}")
 
 
-def _first_line(descriptor: int, where: str) -> str:
-    with open(descriptor, "rb") as file:
+def _read(file: BinaryIO, where: str) -> str:
+    try:
         line = file.readline(4 * _LONGEST + 2)
+    except OSError as reason:
+        raise Misuse(f"{where}: {reason.strerror}") from None
     try:
         return checked(line.rstrip(b"\r\n").decode())
     except UnicodeDecodeError:
