@@ -203,7 +203,7 @@ def test_what_is_lost_lets_nobody_in(place: Place, harm: Callable[[Place], None]
 def test_a_damaged_index_loses_nothing(place: Place) -> None:
     before = place.texts()
     place.overwrite((place.page_of("value_lookup") - 1) * PAGE, bytes(PAGE))
-    assert damage.damage(str(place.path), form=str(FORMAT))
+    assert damage.damage(str(place.path), form=str(FORMAT), ours=True)
     place.mend()
     assert care.inspect(str(place.path)).faults == []
     assert place.texts() == before
@@ -257,6 +257,28 @@ def test_what_is_not_damaged_is_left_alone(place: Place, state: Callable[[Place]
     assert place.aside() == []
 
 
+@pytest.mark.parametrize("content", [b"", b"root:x:0:0\n" * 1000])
+def test_a_file_of_somebody_else_stays_where_it_is(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "passwd"
+    file.write_bytes(content)
+    rebuilding.mend(str(file), f"{file}.owner")
+    assert file.read_bytes() == content
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_store_of_another_name_is_rebuilt_when_it_says_that_it_is_one(place: Place) -> None:
+    other = place.path.with_name("other.store")
+    place.path.rename(other)
+    place.path = other
+    instances_gone(place)
+    place.mend()
+    assert care.inspect(str(other)).faults == []
+    garbage_header(place)
+    place.mend()
+    assert care.inspect(str(other)).faults != [], "nothing says now that it is a store"
+    assert len(list(other.parent.glob("other.store.damaged-*Z"))) == 1
+
+
 @pytest.mark.skipif(os.getuid() == 0, reason="root may read everything")
 def test_what_may_not_be_read_is_left_alone(place: Place) -> None:
     garbage_header(place)
@@ -268,7 +290,7 @@ def test_what_may_not_be_read_is_left_alone(place: Place) -> None:
 def test_a_store_that_is_locked_is_no_damaged_one(place: Place) -> None:
     connection = sqlite3.connect(place.path, isolation_level=None)
     connection.execute("BEGIN EXCLUSIVE")
-    assert damage.damage(str(place.path), form=str(FORMAT)) is None
+    assert damage.damage(str(place.path), form=str(FORMAT), ours=True) is None
     connection.close()
 
 

@@ -45,7 +45,7 @@ def mend(path: str, owner_lock: str) -> None:
     The process must not have it open. One that another process has open, or owns, is left to that.
     """
     try:
-        fault = damage.damage(path, form=str(FORMAT))
+        fault = damage.damage(path, form=str(FORMAT), ours=damage.is_store(path))
         if fault is None and not damage.is_ready(path):
             return
         with _owned(owner_lock) as mine, damage.held(path) as descriptor:
@@ -86,7 +86,7 @@ def _rebuild(path: str, descriptor: int) -> None:
     try:
         copy = os.path.join(folder, _DAMAGED)
         damage.copied(descriptor, path, copy)
-        fault = damage.damage(copy, form=str(FORMAT))
+        fault = damage.damage(copy, form=str(FORMAT), ours=True)
         if fault is None:
             return  # somebody has restored it meanwhile
         when = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")

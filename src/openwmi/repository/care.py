@@ -15,6 +15,7 @@ from openwmi.model.status import (
     WBEM_E_INVALID_PARAMETER,
     WBEM_E_TIMED_OUT,
 )
+from openwmi.repository.damage import LIST
 from openwmi.repository.encoding import unpacked_class
 from openwmi.repository.store import FORMAT, MEMORY, Store
 from openwmi.repository.text import dumped, loaded
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
 RECOVERY: Final = "autorecover"
 REBUILT: Final = "rebuilt"
-# The recovery list once more, beside the store: what rebuilds a store must outlive it.
-BESIDE: Final = ".recovery"
 # How long a forced restore waits for a writer in another process.
 FORCED_PATIENCE_SECONDS: Final = 30.0
 # What may still be logged while a forced restore runs.
@@ -56,7 +55,7 @@ def listed(stored: str) -> list[str]:
 def list_beside(path: str) -> list[str]:
     """The recovery list as it stands beside a store."""
     try:
-        with open(path + BESIDE, encoding="utf-8") as file:
+        with open(path + LIST, encoding="utf-8") as file:
             return listed(file.read(_LONGEST_LIST))
     except (OSError, ValueError):
         return []
@@ -65,12 +64,12 @@ def list_beside(path: str) -> list[str]:
 def _put_beside(path: str, text: str) -> None:
     if path == MEMORY:
         return
-    fresh = f"{path}{BESIDE}.new"
+    fresh = f"{path}{LIST}.new"
     with open(os.open(fresh, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
-    os.replace(fresh, path + BESIDE)
+    os.replace(fresh, path + LIST)
 
 
 def remember(store: Store, file: str) -> None:
@@ -234,7 +233,7 @@ def restore(path: str, backup: str, *, force: bool) -> None:
             try:
                 content.backup(target, progress=_impatient)
                 kept = content.execute("SELECT value FROM setting WHERE name = ?", (RECOVERY,)).fetchone()
-                if kept is not None or os.path.exists(path + BESIDE):
+                if kept is not None or os.path.exists(path + LIST):
                     _put_beside(path, kept[0] if kept is not None else "[]")
             finally:
                 content.close()

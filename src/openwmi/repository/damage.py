@@ -21,6 +21,9 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+STORE: Final = "repository.db"
+# The recovery list once more, beside the store: what rebuilds a store must outlive it.
+LIST: Final = ".recovery"
 READY: Final = ".rebuilt"
 WORK: Final = ".rebuilding"
 BESIDE: Final = ("-wal", "-shm")
@@ -38,22 +41,32 @@ def is_damage(failure: sqlite3.Error) -> bool:
     return getattr(failure, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
-def damage(path: str, *, form: str, seconds: float = LOOK_SECONDS) -> str | None:
+def is_store(path: str) -> bool:
+    """Whether a file must be a store by what it is called, or what stands beside it: whoever leads us to some other
+    file by mistake shall find it where it was."""
+    return os.path.basename(path) == STORE or os.path.exists(path + LIST)
+
+
+def damage(path: str, *, form: str, ours: bool, seconds: float = LOOK_SECONDS) -> str | None:
     """What is wrong with the content of a store's file, in SQLite's words. None when nothing was found in that time,
-    and for what is not ours to judge: no file, no right to read it, another format than `form`."""
+    and for what is not ours to judge: no file, no right to read it, another format than `form`.
+
+    ours: it is known to be a store. Else only what says its format is one.
+    """
     try:
         if os.path.getsize(path) == 0:
-            return "the file is empty"
+            return "the file is empty" if ours else None
         with _read_only(path) as connection:
             found = connection.execute("SELECT value FROM setting WHERE name = 'format'").fetchone()
             if found is not None and found[0] != form:
                 return None
+            ours = ours or found is not None
             until = monotonic() + seconds
             connection.set_progress_handler(lambda: monotonic() > until, _STEPS)
             (first,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
             return None if first == "ok" else str(first)
     except sqlite3.Error as failure:
-        return str(failure) if is_damage(failure) else None
+        return str(failure) if ours and is_damage(failure) else None
     except OSError:
         return None
 
