@@ -131,7 +131,8 @@ def test_server_and_class_name_of_an_untouched_object(path: com.IWbemPath) -> No
         (r'\\.\root\cimv2:C="v"', 1 | 8 | 0x10 | 0x80 | 0x400 | 0x800 | 0x20000),
         (r"\\host\root:C.A=1,B=2", 2 | 8 | 0x10 | 0x20 | 0x400 | 0x800 | 0x20000),
         ("C=@", 1 | 8 | 0x10 | 0x100 | 0x400 | 0x800 | 0x1000),
-        (r"\\.\root\cimv2", 1 | 0x4000 | 0x20000),
+        (r"\\.\root\cimv2", 1 | 0x200 | 0x400 | 0x800 | 0x4000 | 0x20000),
+        (r"\\host", 2 | 0x200 | 0x400 | 0x800 | 0x4000 | 0x20000),
     ],
 )
 def test_info(path: com.IWbemPath, source: str, expected: int) -> None:
@@ -191,6 +192,117 @@ def test_made_from_parts(path: com.IWbemPath) -> None:
     assert text(path, com.WBEMPATH_GET_SERVER_TOO) == r"\\host\root"
 
 
+def test_the_scope_of_a_path_is_its_class_part(path: com.IWbemPath) -> None:
+    """The page of SetScope: the index is always 0, and the class name is set, too."""
+    assert path.SetScope(0, "C") == 0
+    assert path.GetClassName(8) == (0, 2, "C")
+    path.SetText(ALL, 'root:A.K="x"')
+    assert path.SetScope(0, "C") == 0
+    assert path.GetClassName(8) == (0, 2, "C")
+    assert text(path) == "root:C"
+    assert path.SetScopeFromText(0, "D.L=1") == 0
+    assert text(path) == "root:D.L=1"
+
+
+def test_a_class_name_may_be_empty_but_not_null(path: com.IWbemPath) -> None:
+    assert path.SetClassName(None) == BAD
+    assert path.SetClassName("") == 0
+    assert path.SetClassName("class") == 0
+    assert path.GetClassName(16) == (0, 6, "class")
+    assert path.GetInfo(0) == (0, 1 | 4 | 0x10 | 0x400 | 0x800)
+
+
+@pytest.mark.req("A-176")
+def test_info_of_what_is_put_together(path: com.IWbemPath) -> None:
+    compliant = 0x200 | 0x400 | 0x800
+    assert path.SetServer("server") == 0
+    assert path.GetInfo(0) == (0, 2 | compliant | 0x4000 | 0x20000)
+    for nothing in (None, ""):
+        assert path.SetServer(nothing) == 0
+        assert path.GetServer(8)[0] == com.WBEM_E_NOT_AVAILABLE
+        assert path.GetInfo(0) == (0, 0x4001)
+    assert path.SetNamespaceAt(1, "cimv2") == BAD
+    assert path.SetNamespaceAt(0, None) == BAD
+    assert path.SetNamespaceAt(0, "cimv2") == 0
+    assert path.GetInfo(0) == (0, 1 | compliant | 0x4000)
+    assert path.SetNamespaceAt(0, "root") == 0
+    assert path.GetInfo(0) == (0, 1 | compliant | 0x4000)
+    assert path.GetNamespaceCount() == (0, 2)
+    assert path.GetNamespaceAt(1, 16) == (0, 6, "cimv2")
+    assert path.RemoveAllNamespaces() == 0
+    assert path.GetInfo(0) == (0, 0x4001)
+
+
+@pytest.mark.req("A-176")
+def test_a_path_keeps_its_info_without_namespaces(path: com.IWbemPath) -> None:
+    assert path.RemoveAllNamespaces() == 0
+    assert path.RemoveNamespaceAt(0) == BAD
+    path.SetText(ALL, r'\\.\root\cimv2:C.K="v"')
+    expected = path.GetInfo(0)
+    for left in ("cimv2", None):
+        assert path.RemoveNamespaceAt(0) == 0
+        assert path.GetInfo(0) == expected
+        assert path.GetNamespaceAt(0, 16)[2] == left
+    assert path.GetNamespaceAt(0, 16)[0] == BAD
+
+
+@pytest.mark.req("A-162")
+def test_an_implied_key_stands_alone(path: com.IWbemPath) -> None:
+    path.SetText(ALL, "C.A=1,B=2")
+    _, keys = path.GetKeyList()
+    assert keys.SetKey(None, 0, com.CIM_STRING, "x") == 0
+    assert text(path) == 'C="x"'
+    assert keys.SetKey("A", 0, com.CIM_SINT32, 1) == BAD
+    assert text(path) == 'C="x"'
+    assert keys.SetKey2(None, 0, com.CIM_SINT32, 7) == 0
+    assert keys.GetCount() == (0, 1)
+    assert text(path) == "C=7"
+    assert keys.RemoveKey(None, 0) == 0
+    assert keys.SetKey("A", 0, com.CIM_SINT32, 1) == 0
+    assert text(path) == "C.A=1"
+
+
+def test_the_buffers_of_keys(path: com.IWbemPath) -> None:
+    path.SetText(ALL, 'Class.Name="value"')
+    _, keys = path.GetKeyList()
+    lengths = {"puNameBufSize", "puKeyValBufSize"}
+    assert keys.GetKey(0, 0, 0, 0, out=lengths) == (0, 5, None, 6, None, None)
+    assert keys.GetKey(0, 0, 5, 0, out=lengths | {"pszKeyName"}) == (0, 5, "Name", 6, None, None)
+    assert keys.GetKey(0, 0, 4, 6)[0] == com.WBEM_E_BUFFER_TOO_SMALL
+    assert keys.GetKey(0, 0, 5, 5)[0] == com.WBEM_E_BUFFER_TOO_SMALL
+    assert keys.GetKey(0, 0, 5, 6) == (0, 5, "Name", 6, "value", com.CIM_STRING)
+    assert keys.GetKey(0, 0, 5, 6, out=lengths)[0] == BAD, "a length without its buffer"
+    assert keys.GetKey(0, 1, 5, 6)[0] == BAD, "the flags are reserved"
+    assert keys.GetKey2(0, 0, 0, out={"puNameBufSize"}) == (0, 5, None, None, None)
+    assert keys.GetKey2(0, 0, 4)[0] == com.WBEM_E_BUFFER_TOO_SMALL
+    assert keys.GetKey2(0, 1, 5)[0] == BAD
+    assert keys.GetText(com.WBEMPATH_QUOTEDTEXT, 0, out={"puBuffLength"}) == (0, 13, None)
+    assert keys.GetText(com.WBEMPATH_TEXT, 11) == (0, 11, "Name=value")
+    assert keys.GetText(com.WBEMPATH_TEXT, 10)[0] == com.WBEM_E_BUFFER_TOO_SMALL
+    assert keys.GetText(4, 64)[0] == BAD
+
+
+def test_flags_and_outs_of_key_lists(path: com.IWbemPath) -> None:
+    path.SetText(ALL, "C.A=1")
+    _, keys = path.GetKeyList()
+    assert keys.SetKey("B", 1, com.CIM_SINT32, 1) == BAD
+    assert keys.SetKey2("B", 1, com.CIM_SINT32, 1) == BAD
+    assert keys.RemoveKey("A", 1) == BAD
+    assert keys.RemoveAllKeys(1) == BAD
+    assert keys.GetInfo(1) == (BAD, None)
+    assert keys.GetCount(out=()) == (BAD, None)
+    assert keys.GetInfo(0, out=()) == (BAD, None)
+    assert path.GetKeyList(out=()) == (BAD, None)
+    assert path.CreateClassPart(1, "D") == BAD
+    assert path.DeleteClassPart(1) == BAD
+    assert text(path) == "C.A=1"
+    assert path.DeleteClassPart(0) == 0
+    for nothing in (None, ""):
+        assert path.CreateClassPart(0, nothing) == BAD
+    assert path.CreateClassPart(0, "D") == 0
+    assert text(path) == "D"
+
+
 def test_scopes(path: com.IWbemPath) -> None:
     path.SetText(ALL, 'root:A.K="x:y":B=1')
     assert path.GetScopeCount() == (0, 2)
@@ -199,11 +311,24 @@ def test_scopes(path: com.IWbemPath) -> None:
     assert keys.GetKey2(0, 0, 8) == (0, 2, "K", "x:y", com.CIM_STRING)
     assert path.GetScopeAsText(1, 16) == (0, 4, "B=1")
     assert path.SetScope(0, "Z") == 0
+    assert text(path, com.WBEMPATH_GET_RELATIVE_ONLY) == "Z:B=1"
     assert path.SetScopeFromText(1, "Y.Q=2") == 0
-    assert path.SetScopeFromText(1, "a b") == BAD
+    assert path.SetScope(2, "X") == 0
+    assert text(path, com.WBEMPATH_GET_RELATIVE_ONLY) == "Z:Y.Q=2:X"
+    assert path.GetClassName(8) == (0, 2, "X")
+    for wrong in ("a b", None, "", "root:C", r"\\.\root:C", "A.K=1:B"):
+        assert path.SetScopeFromText(1, wrong) == BAD
+    for wrong in (None, ""):
+        assert path.SetScope(0, wrong) == BAD
     assert path.SetScope(9, "Z") == BAD
-    assert text(path, com.WBEMPATH_GET_RELATIVE_ONLY) == 'Z:Y.Q=2:A.K="x:y":B=1'
+    assert path.SetScope(-1, "Z") == BAD
+    assert path.GetScope(3, 8) == (BAD, None, None, None)
+    assert path.GetScopeAsText(3, 8) == (BAD, None, None)
+    assert path.GetScope(0, 0, out={"puClassNameBufSize"}) == (0, 2, None, None)
+    assert text(path, com.WBEMPATH_GET_RELATIVE_ONLY) == "Z:Y.Q=2:X"
+    assert path.RemoveScope(3) == BAD
     assert path.RemoveScope(0) == 0
+    assert text(path, com.WBEMPATH_GET_RELATIVE_ONLY) == "Y.Q=2:X"
     assert path.RemoveAllScopes() == 0
     assert path.GetScopeCount() == (0, 0)
 

@@ -67,7 +67,8 @@ class IWbemPathKeyList(IUnknown):
 
     @method()
     def SetKey(self, wszName: str | None, uFlags: int, uCimType: int, pKeyVal: Any) -> int:
-        """Set or replace a key. NULL name: the implied key; an empty name: every key is deleted."""
+        """Set or replace a key. NULL name: the implied key, in place of all there are; an empty name: every key is
+        deleted."""
         return self._set(wszName, uFlags, uCimType, pKeyVal)
 
     @method()
@@ -84,12 +85,7 @@ class IWbemPathKeyList(IUnknown):
             raise invalid("the value of the key is NULL", "pKeyVal")
         code = cim_type or inferred_type(value) or c.CIM_STRING
         key = Key(name, from_variant(value, code, name=name or ""), code)
-        found = self._scope.find(name)
-        self._scope.singleton = False
-        if found is not None:
-            self._scope.keys[self._scope.keys.index(found)] = key
-        else:
-            self._scope.keys.append(key)
+        self._scope.put(key)
         return 0
 
     @method(

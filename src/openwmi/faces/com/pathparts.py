@@ -76,6 +76,19 @@ class Scope:
         wanted = name and name.lower()
         return next((key for key in self.keys if (key.name and key.name.lower()) == wanted), None)
 
+    def put(self, key: Key) -> None:
+        """Take in a key in place of one of its name. An implied one stands alone (A-162)."""
+        found = self.find(key.name)
+        if key.name is None:
+            self.keys[:] = [key]
+        elif self.implied:
+            raise invalid(f"the key {key.name} cannot stand beside one without a name", "wszName")
+        elif found is not None:
+            self.keys[self.keys.index(found)] = key
+        else:
+            self.keys.append(key)
+        self.singleton = False
+
     def key_text(self, quoted: bool = True) -> str:
         return ",".join(
             key.literal(quoted) if key.name is None else f"{key.name}={key.literal(quoted)}"

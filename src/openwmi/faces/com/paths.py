@@ -82,9 +82,13 @@ class IWbemPath(IUnknown):
         if parts.server is not None:
             bits |= c.WBEMPATH_INFO_PATH_HAD_SERVER
         scope = parts.scope
+        if not parts.empty:
+            bits |= c.WBEMPATH_INFO_V2_COMPLIANT | c.WBEMPATH_INFO_CIM_COMPLIANT
         if scope is None:
+            # "No scopes and no CIM_REFERENCE keys" is V1, and a class part is a scope.
+            bits |= 0 if parts.empty else c.WBEMPATH_INFO_V1_COMPLIANT
             return 0, bits | c.WBEMPATH_INFO_SERVER_NAMESPACE_ONLY
-        bits |= c.WBEMPATH_INFO_HAS_SUBSCOPES | c.WBEMPATH_INFO_V2_COMPLIANT | c.WBEMPATH_INFO_CIM_COMPLIANT
+        bits |= c.WBEMPATH_INFO_HAS_SUBSCOPES
         bits |= c.WBEMPATH_INFO_IS_INST_REF if scope.is_instance else c.WBEMPATH_INFO_IS_CLASS_REF
         if scope.singleton:
             bits |= c.WBEMPATH_INFO_IS_SINGLETON
@@ -145,23 +149,23 @@ class IWbemPath(IUnknown):
 
     @method()
     def SetScope(self, uIndex: int, pszClass: str | None) -> int:
-        """Insert a scope of that class before the one of that index."""
-        self._insert(uIndex, Scope(_class_name(pszClass)))
+        """Make the scope of that index one of that class, without keys; the count itself appends."""
+        self._put_scope(uIndex, Scope(_class_name(pszClass)))
         return 0
 
     @method()
     def SetScopeFromText(self, uIndex: int, pszText: str | None) -> int:
-        """Insert a scope written as `Class.Key="v"`."""
-        scope = parse(pszText or "", c.WBEMPATH_CREATE_ACCEPT_RELATIVE).scope
-        if scope is None:
-            raise invalid(f"{pszText!r} is no scope", "pszText")
-        self._insert(uIndex, scope)
+        """The same, written as `Class.Key="v"`."""
+        found = parse(pszText or "", c.WBEMPATH_CREATE_ACCEPT_RELATIVE)
+        if found.server is not None or found.namespaces or len(found.scopes) != 1:
+            raise invalid(f"{pszText!r} is not one scope", "pszText")
+        self._put_scope(uIndex, found.scopes[0])
         return 0
 
-    def _insert(self, index: int, scope: Scope) -> None:
+    def _put_scope(self, index: int, scope: Scope) -> None:
         if not 0 <= index <= len(self._parts.scopes):
             raise invalid("the index of the scope is outside of the path", "uIndex")
-        self._parts.scopes.insert(index, scope)
+        self._parts.scopes[index : index + 1] = [scope]
 
     @method("puClassNameBufSize", "pszClass", "pKeyList", optional=("pszClass", "pKeyList"))
     def GetScope(
@@ -193,8 +197,8 @@ class IWbemPath(IUnknown):
 
     @method()
     def SetClassName(self, Name: str | None) -> int:
-        """Name the class; a path without a class part gets one."""
-        name = _class_name(Name)
+        """Name the class; a path without a class part gets one. An empty name is taken, NULL is not."""
+        name = _class_name(Name) if Name is None else Name
         if self._parts.scope is None:
             self._parts.scopes.append(Scope(name))
         else:
