@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ import pytest
 from tests.service.conftest import Collector, Running
 from tests.service.vault import MOF, Plain, Vault
 
+import openwmi
 from openwmi.contract import operations as ops
 from openwmi.contract.logon import Identity
 from openwmi.model.status import WBEM_E_ACCESS_DENIED, WBEM_E_PROVIDER_FAILURE
@@ -42,6 +44,7 @@ def vault(running: Running) -> Iterator[Running]:
         space.schema.forget(one.name)
     yield running
     space.providers.retire()
+    until_none(running)
 
 
 @pytest.fixture
@@ -65,6 +68,16 @@ def only(running: Running, operation: ops.AnyOperation, services: Connection) ->
     assert sink.outcome.status == 0
     (one,) = sink.objects
     return one
+
+
+def until_none(running: Running) -> None:
+    """Wait until the processes of callers have gone; they are let go of on another thread."""
+    pause = threading.Event()
+    for _ in range(2000):
+        if not processes(running):
+            return
+        pause.wait(0.02)
+    raise AssertionError(processes(running))
 
 
 def processes(running: Running) -> list[Any]:
@@ -335,12 +348,7 @@ def test_what_was_started_outlives_the_process_that_started_it(running: Running)
     alice = log_on(running, "nobody", CIMV2)
     made = create(running, alice, "sleep 300")
     running.host.namespaces.named(CIMV2).providers.retire()
-    deadline = threading.Event()
-    for _ in range(200):
-        if not processes(running):
-            break
-        deadline.wait(0.05)
-    assert processes(running) == []
+    until_none(running)
     os.kill(made.ProcessId, signal.SIGKILL)  # raises when it is gone already
 
 
@@ -444,3 +452,30 @@ def test_a_service_that_is_killed_takes_the_callers_process_with_it_and_not_what
         assert is_running(started)
     finally:
         os.kill(started, signal.SIGKILL)
+
+
+OUT_OF_REACH = """
+import openwmi
+from tests.service import test_acting as t
+from tests.service.conftest import Running
+running = Running()
+alice = t.log_on(running, "nobody", t.CIMV2)
+print(openwmi.__file__, t.create(running, alice, "true").ReturnValue, flush=True)
+"""
+
+
+@as_root
+@pytest.mark.slow
+def test_it_is_the_same_where_the_user_cannot_read_the_program(tmp_path: Path) -> None:
+    """Installed below root's own directory, say: what the process needs is loaded before it is the user."""
+    private = tmp_path / "private"
+    private.mkdir(mode=0o700)
+    shutil.copytree(Path(openwmi.__file__).parent, private / "openwmi", ignore=lambda *_: {"__pycache__"})
+    ended = subprocess.run(
+        [sys.executable, "-c", OUT_OF_REACH],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(private), *filter(None, sys.path)])},
+    )
+    assert ended.stdout.split() == [str(private / "openwmi/__init__.py"), "0"], ended.stderr

@@ -223,7 +223,7 @@ async def test_events_keep_their_order_under_a_flood() -> None:
 
 @pytest.mark.slow
 async def test_an_idle_subscription_costs_little() -> None:
-    count = 2000
+    count = 500
     async with openwmi.connect(repository=":memory:") as wmi:
         alarm = await Alarm.made(wmi)
         settings = wmi.services._service.settings  # type: ignore[attr-defined]

@@ -248,11 +248,24 @@ def test_what_a_host_process_has(
     assert os.getsid(found.Pid) == found.Pid
     captured = capfd.readouterr()
     assert captured.out + captured.err == ""
-    if os.geteuid() == 0:
-        lesser = registered.register("Looking", more=f'HostingModel = "NetworkServiceHost:{group}";')
-        import pwd
 
-        assert query(registered, lesser).objects[0].Number == pwd.getpwnam("nobody").pw_uid
+
+def everybody_reads(file: str) -> bool:
+    """Whether no directory on the way to it keeps other users out."""
+    return all(folder.stat().st_mode & 0o005 == 0o005 for folder in Path(file).resolve().parents)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+@pytest.mark.skipif(os.geteuid() != 0, reason="becoming nobody needs root")
+@pytest.mark.skipif(
+    not everybody_reads(__file__), reason="nobody may not read the provider in this directory"
+)
+def test_a_lesser_account_has_no_rights_of_the_services(registered: Registered, group: str) -> None:
+    """Its providers' code is loaded as nobody, who must be able to read it."""
+    import pwd
+
+    lesser = registered.register("Looking", more=f'HostingModel = "NetworkServiceHost:{group}";')
+    assert query(registered, lesser).objects[0].Number == pwd.getpwnam("nobody").pw_uid
 
 
 @pytest.mark.req("calls:H10", "calls:H12", "B-42")

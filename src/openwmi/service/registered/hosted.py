@@ -347,6 +347,17 @@ def _become(account: str) -> None:
     os.setuid(nobody.pw_uid)
 
 
+def _whole(*rooms: str) -> None:
+    """Load all of these packages, what they load when they need it included: as `_prepared`."""
+    import datetime  # noqa: F401 - what values are made of
+    import pkgutil
+    from importlib import import_module
+
+    for room in rooms:
+        for module in pkgutil.iter_modules(import_module(room).__path__, f"{room}."):
+            import_module(module.name)
+
+
 def _prepared(code_name: str) -> None:
     """Load what will run here while its files can be read for certain: they may be out of the user's reach."""
     module, _, class_name = code_name.partition(":")
@@ -423,6 +434,7 @@ def main(account: str, parent: int, threads: int, handles: int, memory: int, gro
     loop = asyncio.new_event_loop()
     loop.set_exception_handler(lambda loop, context: None)
     libc = _c_library()  # while the files of the interpreter can still be read for certain
+    _whole("openwmi.model", "openwmi.contract")
     acting = account.startswith("unix:")
     if acting:  # without limits of its own: what is started here would inherit them
         _prepared(group)
