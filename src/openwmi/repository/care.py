@@ -15,7 +15,7 @@ from openwmi.model.status import (
     WBEM_E_INVALID_PARAMETER,
     WBEM_E_TIMED_OUT,
 )
-from openwmi.repository.damage import LIST
+from openwmi.repository.damage import LIST, read_only
 from openwmi.repository.encoding import unpacked_class
 from openwmi.repository.store import FORMAT, MEMORY, Store
 from openwmi.repository.text import dumped, loaded
@@ -279,14 +279,9 @@ def _prepare(source: sqlite3.Connection, file: str, last: int) -> None:
 
 def _backup_opened(backup: str) -> sqlite3.Connection:
     """A backup, looked at before anything is replaced by it: CRITICAL_ERROR when it is damaged or none."""
-    os.close(
-        os.open(backup, os.O_RDONLY)
-    )  # what keeps it from being read has a better name than SQLite gives it
-    from urllib.parse import quote
-
-    # A file that is a backup is whole by itself; a live store has a log beside it that belongs to it.
-    alone = "" if os.path.exists(f"{backup}-wal") else "&immutable=1"
-    source = sqlite3.connect(f"file:{quote(os.path.abspath(backup))}?mode=ro{alone}", uri=True)
+    # What keeps it from being read has a better name than SQLite gives it.
+    os.close(os.open(backup, os.O_RDONLY))
+    source = read_only(backup)
     try:
         found = source.execute("SELECT value FROM setting WHERE name = 'format'").fetchone()
         faults = [row[0] for row in source.execute("PRAGMA integrity_check") if row[0] != "ok"]

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from time import monotonic
 from typing import TYPE_CHECKING, BinaryIO, Final
 
@@ -56,7 +56,7 @@ def damage(path: str, *, form: str, ours: bool, seconds: float = LOOK_SECONDS) -
     try:
         if os.path.getsize(path) == 0:
             return "the file is empty" if ours else None
-        with _read_only(path) as connection:
+        with closing(read_only(path)) as connection:
             found = connection.execute("SELECT value FROM setting WHERE name = 'format'").fetchone()
             if found is not None and found[0] != form:
                 return None
@@ -71,9 +71,9 @@ def damage(path: str, *, form: str, ours: bool, seconds: float = LOOK_SECONDS) -
         return None
 
 
-@contextmanager
-def _read_only(path: str) -> Iterator[sqlite3.Connection]:
-    """A connection that changes nothing, not even by writing the log into the file when it is closed."""
+def read_only(path: str) -> sqlite3.Connection:
+    """A connection that changes nothing, not even by writing the log into the file when it is closed. A file without a
+    log beside it is whole by itself."""
     from urllib.parse import quote
 
     log = "" if os.path.exists(f"{path}-wal") else "&immutable=1"
@@ -81,9 +81,10 @@ def _read_only(path: str) -> Iterator[sqlite3.Connection]:
     connection = sqlite3.connect(name, uri=True, isolation_level=None)
     try:
         connection.execute("PRAGMA trusted_schema = OFF")
-        yield connection
-    finally:
+    except sqlite3.Error:
         connection.close()
+        raise
+    return connection
 
 
 @contextmanager

@@ -6,13 +6,12 @@ rows behind it are found. What lies between two such pages is lost.
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
-from urllib.parse import quote
 
 from openwmi.model.errors import WbemError, error
 from openwmi.model.status import WBEM_E_CRITICAL_ERROR
+from openwmi.repository.damage import read_only
 from openwmi.repository.encoding import unpacked_class
 from openwmi.repository.text import loaded
 
@@ -59,11 +58,7 @@ class Remains:
         """CRITICAL_ERROR when nothing of the file can be read."""
         self.unreadable = 0
         self.torn: list[str] = []
-        log = "" if os.path.exists(f"{path}-wal") else "&immutable=1"
-        self._connection = sqlite3.connect(
-            f"file:{quote(os.path.abspath(path))}?mode=ro{log}", uri=True, isolation_level=None
-        )
-        self._connection.execute("PRAGMA trusted_schema = OFF")
+        self._connection = read_only(path)
         try:
             self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         except sqlite3.Error as failure:
