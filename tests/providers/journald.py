@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from tests.providers.within import started_within
 
 PROGRAM = "/lib/systemd/systemd-journald"
 _CONF = """[Journal]
@@ -78,25 +79,7 @@ class Journald:
 
     def inside(self, *command: str) -> subprocess.Popen[str]:
         """A program for which this journal is the machine's."""
-        enter = 'mount --bind "$1/run" /run; shift; exec "$@"'
-        return subprocess.Popen(
-            [
-                "unshare",
-                "--mount",
-                "--propagation",
-                "private",
-                "sh",
-                "-ec",
-                enter,
-                "sh",
-                str(self.root),
-                *command,
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        return started_within(self.root, command)
 
     def write(self, **fields: str | bytes | Sequence[str | bytes]) -> None:
         """One entry; a field with several values stands several times."""

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from tests.providers.within import started_within
 
 PROGRAM = "/lib/systemd/systemd"
 UNITS = {
@@ -101,26 +102,7 @@ class Manager:
 
     def inside(self, *command: str) -> subprocess.Popen[str]:
         """A program for which this systemd is the one that has started the machine."""
-        enter = 'mount --bind "$1/run" /run; shift; exec "$@"'
-        return subprocess.Popen(
-            [
-                "unshare",
-                "--mount",
-                "--propagation",
-                "private",
-                "sh",
-                "-ec",
-                enter,
-                "sh",
-                str(self.root),
-                *command,
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": self.address},
-        )
+        return started_within(self.root, command, DBUS_SYSTEM_BUS_ADDRESS=self.address)
 
     def write(self, name: str, text: str) -> None:
         """Write a unit file and have all of them read again."""
