@@ -6,12 +6,15 @@ import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
 import openwmi.testing
 from openwmi.cli import main as openwmi_main
+
+if TYPE_CHECKING:
+    from tests.remote.server.serving import Served
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMESPACE = r"root\CliTests"
@@ -103,3 +106,31 @@ def program() -> Program:
         return Ended(ended.returncode, ended.stdout.decode(), ended.stderr.decode())
 
     return run
+
+
+# Another machine: one that serves in this process.
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    from tests.remote.server.serving import Served
+
+    made = Served(tmp_path_factory.mktemp("accounts"))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def host(served: Served) -> str:
+    address, port = served.listen()
+    return f"{address}[{port}]"
+
+
+@pytest.fixture
+def password(tmp_path: Path) -> str:
+    """The file with the password of its accounts."""
+    from tests.remote.server.serving import PASSWORD
+
+    file = tmp_path / "password"
+    file.write_text(PASSWORD + "\n", encoding="utf-8")
+    return str(file)

@@ -3,32 +3,10 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from tests.cli.conftest import Main
-from tests.remote.server.serving import NAMESPACE, PASSWORD, Served
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    made = Served(tmp_path_factory.mktemp("accounts"))
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def host(served: Served) -> str:
-    address, port = served.listen()
-    return f"{address}[{port}]"
-
-
-@pytest.fixture
-def password(tmp_path: Path) -> str:
-    file = tmp_path / "password"
-    file.write_text(PASSWORD + "\n", encoding="utf-8")
-    return str(file)
+from tests.remote.server.serving import NAMESPACE
 
 
 def steps(text: str) -> dict[str, str]:

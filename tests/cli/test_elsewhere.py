@@ -9,12 +9,12 @@ import pty
 import subprocess
 import sys
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from tests.cli.conftest import ROOT, Main
-from tests.remote.server.serving import NAMESPACE, PASSWORD, Served
+from tests.remote.server.serving import NAMESPACE, PASSWORD
 
 Ask = Callable[..., "Main"]
 
@@ -25,26 +25,6 @@ _HAS_WIRE = _EXTRAS.exists() and "wire" in _EXTRAS.read_text().split()
 launched = pytest.mark.skipif(
     not _HAS_WIRE, reason="the launcher would install the extra `wire` from the network"
 )
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    made = Served(tmp_path_factory.mktemp("accounts"))
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def host(served: Served) -> str:
-    address, port = served.listen()
-    return f"{address}[{port}]"
-
-
-@pytest.fixture
-def password(tmp_path: Path) -> str:
-    file = tmp_path / "password"
-    file.write_text(PASSWORD + "\n", encoding="utf-8")
-    return str(file)
 
 
 @pytest.fixture

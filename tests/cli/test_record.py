@@ -3,28 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from tests.cli.conftest import Main
-from tests.remote.server.serving import NAMESPACE, PASSWORD, Served
+from tests.remote.server.serving import NAMESPACE, PASSWORD
 
 from openwmi import host as hosts
 from openwmi import mof
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    made = Served(tmp_path_factory.mktemp("accounts"))
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def host(served: Served) -> str:
-    address, port = served.listen()
-    return f"{address}[{port}]"
 
 
 def played(text: str) -> hosts.Host:

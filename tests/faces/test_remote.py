@@ -16,19 +16,6 @@ from openwmi.model.status import RPC_S_SERVER_UNAVAILABLE, SEC_E_NO_CREDENTIALS
 SECONDS = 60.0
 
 
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    made = Served(tmp_path_factory.mktemp("accounts"))
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def target(served: Served) -> str:
-    host, port = served.listen()
-    return rf"\\{host}[{port}]\{NAMESPACE}"
-
-
 def run(work: Callable[[], Any]) -> Any:
     async def bounded() -> Any:
         async with asyncio.timeout(SECONDS):
@@ -191,6 +178,7 @@ def test_the_com_face(target: str, locator: com.IWbemLocator) -> None:
         target.replace("ServeTests", "Nowhere"), "ada", PASSWORD, None, 0, None, None
     )
     assert hr == com.WBEM_E_INVALID_NAMESPACE
+    assert services.Release() == 0
 
 
 def test_who_may_not(target: str) -> None:

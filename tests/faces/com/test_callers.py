@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from tests.faces.com.support import SECONDS, Recorder, connected, created
-from tests.remote.server.serving import NAMESPACE, PASSWORD, Served
+from tests.remote.server.serving import PASSWORD, Served
 from tests.wire.peers import NOW
 
 from openwmi import com
@@ -35,19 +35,6 @@ STRANGERS = {
     "below the level": ("ada", PASSWORD, 5),
     "nobody": None,
 }
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    made = Served(tmp_path_factory.mktemp("accounts"))
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def target(served: Served) -> str:
-    host, port = served.listen()
-    return rf"\\{host}[{port}]\{NAMESPACE}"
 
 
 def log_on(target: str, user: str | None = "ada", password: str | None = PASSWORD, **options: Any) -> Any:
