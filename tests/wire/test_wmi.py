@@ -30,8 +30,8 @@ from openwmi.model.classes import Class, ClassDeclaration, Property, derive
 from openwmi.model.qualifiers import EMPTY, Qualifier, QualifierSet
 from openwmi.wire.dcom.method import ObjectMethod
 from openwmi.wire.dcom.orpc import OrpcThis
-from openwmi.wire.errors import PeerMisbehaved
-from openwmi.wire.ndr import NdrReader, NdrWriter
+from openwmi.wire.errors import BAD_STUB_DATA, PeerMisbehaved
+from openwmi.wire.ndr import NdrReader, NdrWriter, Parameters
 from openwmi.wire.rpc.binding import Bind
 from openwmi.wire.rpc.calls import Request, Response
 from openwmi.wire.rpc.constants import AuthLevel
@@ -269,3 +269,41 @@ def test_impacket_reads_our_answers() -> None:
 def test_the_causality_of_a_call_is_read() -> None:
     stub = login.ESTABLISH_POSITION.call(login.EstablishPosition(), OrpcThis(IPID))
     assert login.ESTABLISH_POSITION.called(stub)[0].cid == IPID
+
+
+@given(
+    before=st.integers(0, 9),
+    proxy=st.uuids(),
+    timeout=st.integers(-(2**31), 2**31 - 1),
+    count=st.integers(0, 2**32 - 1),
+    packet=st.none() | st.binary(max_size=13),
+    result=st.sampled_from([0, 1, 0x40004, 0x80041001]),
+)
+def test_the_smart_enumerators_stubs_in_one_look_are_those_of_their_members(
+    before: int, proxy: UUID, timeout: int, count: int, packet: bytes | None, result: int
+) -> None:
+    asked = enumerators.SmartNext(proxy, timeout, count)
+    answer = enumerators.SmartNextAnswer(count, packet, result)
+    for parameters, value in (
+        (enumerators.SMART_NEXT.request, asked),
+        (enumerators.SMART_NEXT.response, answer),
+    ):
+        fast, slow = NdrWriter(), NdrWriter()
+        for writer in (fast, slow):
+            writer.octets(bytes(before))
+        parameters.write(fast, value)
+        Parameters.write(parameters, slow, value)
+        assert bytes(fast) == bytes(slow)
+        for read in (parameters.take, lambda reader, of=parameters: Parameters.take(of, reader)):
+            assert read(NdrReader(bytes(fast), "", before)) == value
+        for end in range(before, len(fast), 7):
+            with pytest.raises(PeerMisbehaved):
+                parameters.read(NdrReader(bytes(fast), "", before, end))
+
+
+def test_a_page_that_contradicts_its_size_is_bad_stub_data() -> None:
+    stub = bytearray(enumerators.SMART_NEXT.answer(enumerators.SmartNextAnswer(1, b"packet")))
+    stub[12] += 1
+    with pytest.raises(PeerMisbehaved) as caught:
+        enumerators.SMART_NEXT.answered(bytes(stub))
+    assert caught.value.status == BAD_STUB_DATA

@@ -185,7 +185,7 @@ class Writer:
     def i32(self, value: int) -> None:
         self._pack(_I32, value)
 
-    def fixed(self, layout: Layout, *values: int) -> None:
+    def fixed(self, layout: Layout, *values: int | bytes) -> None:
         try:
             self.data += layout.pack(*values)
         except error as reason:

@@ -8,7 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
-from openwmi.wire.dcom.orpc import NO_THAT, ORPC_THAT, ORPC_THIS, OrpcThat, OrpcThis, read_this
+from openwmi.wire.dcom.orpc import (
+    NO_THAT,
+    OrpcThat,
+    OrpcThis,
+    read_that,
+    read_this,
+    write_that,
+    write_this,
+)
 from openwmi.wire.errors import BAD_STUB_DATA, PeerMisbehaved
 from openwmi.wire.ndr import NdrReader, NdrWriter, Parameters
 
@@ -75,7 +83,7 @@ class ObjectMethod(_Method[In, Out]):
 
     def call(self, inputs: In, this: OrpcThis) -> bytes:
         writer = NdrWriter()
-        ORPC_THIS.write(writer, this)
+        write_this(writer, this)
         self.request.write(writer, inputs)
         return bytes(writer)
 
@@ -85,10 +93,10 @@ class ObjectMethod(_Method[In, Out]):
 
     def answer(self, outputs: Out, that: OrpcThat = NO_THAT) -> bytes:
         writer = NdrWriter()
-        ORPC_THAT.write(writer, that)
+        write_that(writer, that)
         self.response.write(writer, outputs)
         return bytes(writer)
 
     def answered(self, stub: Buffer) -> tuple[OrpcThat, Out]:
         reader = NdrReader(stub, _CLAUSE)
-        return _headed(ORPC_THAT.read, reader), self.response.read(reader)
+        return _headed(read_that, reader), self.response.read(reader)

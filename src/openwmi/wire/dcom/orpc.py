@@ -144,7 +144,7 @@ _PLAIN_THIS: Final = Layout("HHII16sI")
 
 def read_this(reader: NdrReader) -> OrpcThis:
     """ORPCTHIS at the start of a stub. Nearly every one is without extensions, and read in one look."""
-    if reader.remaining >= _PLAIN_THIS.size:
+    if reader.remaining >= _PLAIN_THIS.size and not reader.position % 8:
         major, minor, flags, _, cid, extensions = _PLAIN_THIS.unpack_from(reader.data, reader.position)
         if not extensions:
             reader.skip(_PLAIN_THIS.size)
@@ -152,5 +152,30 @@ def read_this(reader: NdrReader) -> OrpcThis:
     return ORPC_THIS.read(reader)
 
 
+def write_this(writer: NdrWriter, this: OrpcThis) -> None:
+    """The same the other way round. Its causality is new with nearly every call: no cache of octets gains by it."""
+    if this.extensions is not None or len(writer):
+        ORPC_THIS.write(writer, this)
+        return
+    writer.fixed(_PLAIN_THIS, *this.version, this.flags, 0, this.cid.bytes_le, 0)
+
+
 ORPC_THAT: Final = Structure(OrpcThat, flags=UINT32, extensions=_EXTENTS)
 NO_THAT: Final = OrpcThat()
+_PLAIN_THAT: Final = bytes(8)
+
+
+def read_that(reader: NdrReader) -> OrpcThat:
+    """ORPCTHAT at the start of a stub; nearly every one says nothing."""
+    if not reader.position and reader.end >= 8 and reader.data[:8] == _PLAIN_THAT:
+        reader.skip(8)
+        return NO_THAT
+    return ORPC_THAT.read(reader)
+
+
+def write_that(writer: NdrWriter, that: OrpcThat) -> None:
+    """The same the other way round."""
+    if that is NO_THAT and not len(writer):
+        writer.octets(_PLAIN_THAT)
+    else:
+        ORPC_THAT.write(writer, that)

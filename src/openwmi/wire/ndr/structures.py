@@ -127,14 +127,18 @@ class Parameters(Generic[T]):
 
     def read(self, reader: NdrReader) -> T:
         """The parameters at the reader's place, behind others."""
-        members = self.members
         reader.clause = self.clause
         try:
-            pairs = zip(members.names, members.types, strict=True)
-            return members.made({name: type_.read(reader) for name, type_ in pairs})
+            return self.take(reader)
         except PeerMisbehaved as error:
             error.status = BAD_STUB_DATA
             raise
+
+    def take(self, reader: NdrReader) -> T:
+        """One after the other. Parameters that most calls carry say it in one look (`write` then, too)."""
+        members = self.members
+        pairs = zip(members.names, members.types, strict=True)
+        return members.made({name: type_.read(reader) for name, type_ in pairs})
 
     def encode(self, value: T) -> bytes:
         writer = NdrWriter()

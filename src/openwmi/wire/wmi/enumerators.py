@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from openwmi.wire.buffers import Layout, guid_of, octets_of
 from openwmi.wire.dcom.method import ObjectMethod
 from openwmi.wire.dcom.objref import INTERFACE_POINTER
 from openwmi.wire.ndr import (
@@ -17,6 +18,7 @@ from openwmi.wire.ndr import (
     ByteArray,
     ConformantVaryingArray,
     Count,
+    NdrReader,
     NdrWriter,
     Parameters,
     Unique,
@@ -103,6 +105,44 @@ class _NextAnswerParameters(Parameters[NextAnswer]):
         UINT32.write(writer, value.result)
 
 
+# A page at a time is what enumerating is: the smart enumerator's parameters go in one look each way. They are the same
+# bytes as their members make one by one, which the tests hold them to.
+_ASKED: Final = Layout("16siI")
+_PAGE: Final = Layout("III")
+
+
+class _SmartNextParameters(Parameters[SmartNext]):
+    def take(self, reader: NdrReader) -> SmartNext:
+        reader.align(4)
+        proxy, timeout, count = reader.fixed(_ASKED)
+        return SmartNext(guid_of(proxy), timeout, count)
+
+    def write(self, writer: NdrWriter, value: SmartNext) -> None:
+        writer.align(4)
+        writer.fixed(_ASKED, octets_of(value.proxy), value.timeout, value.count)
+
+
+class _SmartNextAnswerParameters(Parameters[SmartNextAnswer]):
+    def take(self, reader: NdrReader) -> SmartNextAnswer:
+        reader.align(4)
+        returned, size, referent = reader.fixed(_PAGE)
+        packet = reader.octets(reader.u32()) if referent else None
+        reader.align(4)
+        if size != len(packet or b""):
+            raise reader.misbehaved(f"size is {size}, packet has {len(packet or b'')}")
+        return SmartNextAnswer(returned, packet, reader.u32())
+
+    def write(self, writer: NdrWriter, value: SmartNextAnswer) -> None:
+        packet = value.packet
+        writer.align(4)
+        writer.fixed(_PAGE, value.returned, len(packet or b""), 0 if packet is None else writer.referent())
+        if packet is not None:
+            writer.u32(len(packet))
+            writer.octets(packet)
+            writer.align(4)
+        writer.u32(value.result)
+
+
 _RESULT: Final = Parameters(Result, "[MS-WMI] 3.1.4.4", result=UINT32)
 _ENUMERATOR: Final = Parameters(EnumeratorAnswer, "[MS-WMI] 3.1.4.4.4", enumerator=OBJECT, result=UINT32)
 _NOTHING: Final = Parameters(Nothing, "[MS-WMI] 3.1.4.4")
@@ -127,8 +167,8 @@ GET_SMART_ENUM: Final = ObjectMethod("GetSmartEnum", 3, _NOTHING, _ENUMERATOR)
 SMART_NEXT: Final = ObjectMethod(
     "Next",
     3,
-    Parameters(SmartNext, "[MS-WMI] 3.1.4.7.1", proxy=GUID, timeout=INT32, count=UINT32),
-    Parameters(
+    _SmartNextParameters(SmartNext, "[MS-WMI] 3.1.4.7.1", proxy=GUID, timeout=INT32, count=UINT32),
+    _SmartNextAnswerParameters(
         SmartNextAnswer,
         "[MS-WMI] 3.1.4.7.1",
         returned=UINT32,
