@@ -308,6 +308,69 @@ def test_a_call_without_an_answer_ends_at_its_deadline_and_is_given_up_at_the_se
     run(work, within=8.0)
 
 
+def test_each_call_has_its_own_deadline_under_one_timer() -> None:
+    async def work() -> None:
+        answering = [False]
+        bench = Bench(lambda server, request: square(server, request) if answering[0] else None)
+        channel = await bench.channel()
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        ends: dict[int, float] = {}
+
+        async def ask(seconds: int) -> None:
+            with pytest.raises(WbemError, match=f"within {seconds} s"):
+                await channel.call(ALPHA, SQUARE, Number(1), deadline=seconds)
+            ends[seconds] = loop.time() - begun
+
+        calls = [asyncio.ensure_future(ask(seconds)) for seconds in (20, 5, 12)]
+        await asyncio.sleep(1)
+        answering[0] = True
+        assert (await channel.call(ALPHA, SQUARE, Number(3), deadline=2)).number == 9
+        await asyncio.gather(*calls)
+        assert ends == {
+            5: pytest.approx(5, abs=0.01),
+            12: pytest.approx(12, abs=0.01),
+            20: pytest.approx(20, abs=0.01),
+        }
+        assert sum(isinstance(event, events.CallOrphaned) for event in bench.server.events) >= 2
+        await channel.close()
+
+    run(work)
+
+
+def test_an_answer_can_be_had_in_the_turn_in_which_it_comes() -> None:
+    async def work() -> None:
+        bench = Bench()
+        channel = await bench.channel()
+        order: list[str] = []
+
+        def then(call: Any) -> None:
+            order.append("then")
+            asyncio.get_running_loop().call_soon(order.append, "the next turn")
+            assert SQUARE.answered(call.result()).number == 16
+
+        call = channel.send(ALPHA, SQUARE, SQUARE.call(Number(4)))
+        call.then = then
+        call.add_done_callback(lambda _: order.append("a callback"))
+        await call
+        await asyncio.sleep(0)
+        assert order[0] == "then"
+        dropped = channel.send(ALPHA, SQUARE, SQUARE.call(Number(4)))
+        dropped.then = then
+        assert dropped.cancel()
+        assert not dropped.cancel()
+        await asyncio.sleep(1)
+        assert order.count("then") == 1
+        assert channel.in_flight == 0
+        broken = channel.send(ALPHA, SQUARE, SQUARE.call(Number(4)))
+        ends: list[BaseException | None] = []
+        broken.then = lambda call: ends.append(call.exception())
+        await channel.close()
+        assert isinstance(ends[0], WbemError)
+
+    run(work)
+
+
 def test_whoever_is_cancelled_gives_the_call_up() -> None:
     async def work() -> None:
         bench = Bench(lambda server, request: None)

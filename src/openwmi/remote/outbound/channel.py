@@ -63,29 +63,46 @@ class Security(NamedTuple):
     level: int = AuthLevel.PRIVACY
 
 
-class _Request:
-    """A call from the moment it is asked for: waiting for its turn first, under way once it has a number."""
+class Call(asyncio.Future[bytes]):
+    """A call from the moment it is asked for: waiting for its turn first, under way once it has a number.
 
-    __slots__ = ("answer", "call_id", "interface", "method", "object_id", "opnum", "stub", "timer")
+    It is the future of its answer's stub. Whoever does not want to wait a turn of the loop for that sets `then`, which
+    is called as soon as it is done, cancelling excepted.
+    """
 
     def __init__(
-        self,
-        answer: asyncio.Future[bytes],
-        interface: SyntaxId,
-        opnum: int,
-        stub: bytes,
-        *,
-        object_id: UUID | None,
-        method: str,
+        self, channel: Channel, interface: SyntaxId, opnum: int, stub: bytes, *, seconds: float, method: str
     ) -> None:
-        self.answer = answer
+        super().__init__(loop=channel.loop)
+        self.channel = channel
         self.interface = interface
         self.opnum = opnum
         self.stub = stub
-        self.object_id = object_id
+        self.object_id: UUID | None = None
         self.method = method
+        self.seconds = seconds
+        self.due = channel.loop.time() + seconds
         self.call_id: int | None = None
-        self.timer: asyncio.TimerHandle | None = None
+        self.then: Callable[[Call], object] | None = None
+
+    def answered(self, stub: bytes) -> None:
+        if not self.done():
+            self.set_result(stub)
+            if self.then is not None:
+                self.then(self)
+
+    def failed(self, reason: WbemError) -> None:
+        if not self.done():
+            self.set_exception(reason)
+            if self.then is not None:
+                self.then(self)
+
+    def cancel(self, msg: Any = None) -> bool:
+        """Nobody waits for it any more: it is given up at the server, too."""
+        if not super().cancel(msg):
+            return False
+        self.channel.give_up(self)
+        return True
 
 
 class _Asked:
@@ -109,14 +126,15 @@ class Channel(asyncio.Protocol):
         self.level: int = AuthLevel.NONE
         self.context: SecurityContext | None = None
         self.deadlines = network.deadlines
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
         self._rpc = ClientConnection(network.limits)
         self._trace = network.trace
         self._transport: asyncio.Transport | None = None
         self._numbers: dict[SyntaxId, int] = {}
         self._asked: _Asked | None = None
-        self._waiting: deque[_Request] = deque()
-        self._calls: dict[int, _Request] = {}
+        self._waiting: deque[Call] = deque()
+        self._calls: dict[int, Call] = {}
+        self._watch: asyncio.TimerHandle | None = None  # one for all calls: for the deadline that comes first
         self._writable = True
         self._flushing = False
         self._shut = False
@@ -211,20 +229,20 @@ class Channel(asyncio.Protocol):
         *,
         object_id: UUID | None = None,
         deadline: float | None = None,
-    ) -> asyncio.Future[bytes]:
+    ) -> Call:
         """Send a call of a bound interface, at once where possible; the future of its answer's stub."""
-        answer: asyncio.Future[bytes] = self._loop.create_future()
-        request = _Request(answer, interface, method.opnum, stub, object_id=object_id, method=method.name)
+        seconds = self.deadlines.call if deadline is None else deadline
+        call = Call(self, interface, method.opnum, stub, seconds=seconds, method=method.name)
+        call.object_id = object_id
         refusal = self._refusal(method.name)
         if refusal is not None:
-            answer.set_exception(refusal)
-            return answer
-        seconds = self.deadlines.call if deadline is None else deadline
-        request.timer = self._loop.call_later(seconds, self._expire, request, seconds)
-        self._waiting.append(request)
-        answer.add_done_callback(lambda _: self._forget(request))
+            call.set_exception(refusal)
+            return call
+        if self._watch is None or call.due < self._watch.when():
+            self._watch_for(call.due)
+        self._waiting.append(call)
         self._pump()
-        return answer
+        return call
 
     def decoded(self, method: str, decode: Callable[[bytes], Out], stub: bytes) -> Out:
         """What a stub says. One that does not hold its parameters is the peer's fault, and ends the channel."""
@@ -300,12 +318,12 @@ class Channel(asyncio.Protocol):
 
     def _ask(self, phase: str) -> asyncio.Future[events.Bound]:
         """Send a bind or an alter_context; its answer."""
-        answer: asyncio.Future[events.Bound] = self._loop.create_future()
+        answer: asyncio.Future[events.Bound] = self.loop.create_future()
         answer.add_done_callback(_seen)
         if self._failure is not None:
             answer.set_exception(self._failure)
             return answer
-        timer = self._loop.call_later(self.deadlines.bind, self._late, phase)
+        timer = self.loop.call_later(self.deadlines.bind, self._late, phase)
         self._asked = _Asked(phase, answer, timer)
         self._flush()
         return answer
@@ -335,6 +353,7 @@ class Channel(asyncio.Protocol):
         for event in self._rpc.receive(data):
             self._happened(event)
         self._pump()
+        self._leave_if_asked()
 
     def eof_received(self) -> None:
         self._end(failures.cut(self.peer, self._phase(), None))
@@ -354,14 +373,13 @@ class Channel(asyncio.Protocol):
 
     def _happened(self, event: events.Event) -> None:
         if isinstance(event, events.ResponseReceived):
-            request = self._calls.pop(event.call_id, None)
-            if request is not None and not request.answer.done():
-                request.answer.set_result(event.stub)
+            call = self._calls.pop(event.call_id, None)
+            if call is not None:
+                call.answered(event.stub)
         elif isinstance(event, events.FaultReceived):
-            request = self._calls.pop(event.call_id, None)
-            if request is not None and not request.answer.done():
-                fault = failures.faulted(self.peer, request.method, event.status, executed=event.executed)
-                request.answer.set_exception(fault)
+            call = self._calls.pop(event.call_id, None)
+            if call is not None:
+                call.failed(failures.faulted(self.peer, call.method, event.status, executed=event.executed))
         elif isinstance(event, events.Bound):
             self._numbers.update({interface: number for number, interface in event.accepted.items()})
             answer = self._answered()
@@ -371,8 +389,6 @@ class Channel(asyncio.Protocol):
             self._refused(event)
         elif isinstance(event, events.ShutdownReceived):
             self._shut = True
-            if not self.in_flight:
-                self._end(failures.closed(self.peer, "shutdown"))
         elif isinstance(event, events.Broken):
             self._end(failures.broken(self.peer, self._phase(), event.error))
 
@@ -405,21 +421,20 @@ class Channel(asyncio.Protocol):
             if len(self._calls) >= self._rpc.limits.calls:
                 break
             self._put(self._waiting.popleft())
-        self._flush_soon()
+        if self._rpc.unsent:
+            self._flush_soon()
 
-    def _put(self, request: _Request) -> None:
-        if request.answer.done():
-            return
+    def _put(self, call: Call) -> None:
         try:
             number = self._rpc.request(
-                self._numbers[request.interface], request.opnum, request.stub, object_id=request.object_id
+                self._numbers[call.interface], call.opnum, call.stub, object_id=call.object_id
             )
         except ProtocolError as reason:
-            request.answer.set_exception(failures.broken(self.peer, request.method, reason))
+            call.failed(failures.broken(self.peer, call.method, reason))
             return
-        request.stub = b""
-        request.call_id = number
-        self._calls[number] = request
+        call.stub = b""
+        call.call_id = number
+        self._calls[number] = call
         self._flush()
 
     def _flush(self) -> None:
@@ -431,7 +446,7 @@ class Channel(asyncio.Protocol):
         """Send what a handshake left to say, unless a first request takes it along (wire.md 2.5)."""
         if not self._flushing and not self.closed:
             self._flushing = True
-            self._loop.call_soon(self._flush_now)
+            self.loop.call_soon(self._flush_now)
 
     def _flush_now(self) -> None:
         self._flushing = False
@@ -439,24 +454,37 @@ class Channel(asyncio.Protocol):
 
     # Ends
 
-    def _expire(self, request: _Request, seconds: float) -> None:
-        if not request.answer.done():
-            request.answer.set_exception(failures.silent(self.peer, request.method, seconds))
+    def _watch_for(self, due: float) -> None:
+        """Look at the deadlines then, and not before: calls end long before theirs, and a timer for each of them would
+        cost as much as the rest of sending it."""
+        if self._watch is not None:
+            self._watch.cancel()
+        self._watch = self.loop.call_at(due, self._overdue, due)
 
-    def _forget(self, request: _Request) -> None:
-        """A call has its answer, or nobody waits for it any more."""
-        if request.timer is not None:
-            request.timer.cancel()
-        if request.call_id is None:
-            if request in self._waiting:
-                self._waiting.remove(request)
-        elif self._calls.pop(request.call_id, None) is not None and not self.closed:
-            self._rpc.orphan(request.call_id)
+    def _overdue(self, now: float) -> None:
+        self._watch = None
+        for call in [*self._calls.values(), *self._waiting]:
+            if call.due <= now:
+                self.give_up(call)
+                call.failed(failures.silent(self.peer, call.method, call.seconds))
+        if self.in_flight and self._watch is None:
+            self._watch_for(min(call.due for call in [*self._calls.values(), *self._waiting]))
+
+    def give_up(self, call: Call) -> None:
+        """Nobody waits for a call any more."""
+        if call.call_id is None:
+            if call in self._waiting:
+                self._waiting.remove(call)
+        elif self._calls.pop(call.call_id, None) is not None and not self.closed:
+            self._rpc.orphan(call.call_id)
             self._flush()
+        self._pump()
+        self._leave_if_asked()
+
+    def _leave_if_asked(self) -> None:
+        """The server has asked for an end, and all calls have had theirs."""
         if self._shut and not self.in_flight and not self.closed:
             self._end(failures.closed(self.peer, "shutdown"))
-        elif self._waiting:
-            self._pump()
 
     def _end(self, reason: WbemError | None) -> None:
         """Whatever ends the channel comes here, once."""
@@ -470,11 +498,13 @@ class Channel(asyncio.Protocol):
         answer = self._answered()
         if answer is not None:
             answer.set_exception(self._failure)
-        for request in pending:
-            if not request.answer.done():
-                request.answer.set_exception(self._told(request.method))
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
         if self._transport is not None:
             self._transport.close()
+        for call in pending:
+            call.failed(self._told(call.method))
         watchers, self._watchers = self._watchers, {}
         for watcher in watchers:
             watcher(reason)

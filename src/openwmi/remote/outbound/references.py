@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
     from typing import Any
 
-    from openwmi.remote.outbound.channel import Channel
+    from openwmi.remote.outbound.channel import Call, Channel
     from openwmi.remote.outbound.pinging import Pinger
     from openwmi.remote.places import Address
     from openwmi.wire.dcom.method import ObjectMethod
@@ -100,7 +100,7 @@ class Proxy:
         *,
         deadline: float | None = None,
         cid: UUID | None = None,
-    ) -> asyncio.Future[bytes]:
+    ) -> Call:
         """Send a call of an interface that is bound, now; the stub of its answer, for `answered`."""
         stub = method.call(inputs, OrpcThis(cid or uuid4()))
         return self.exporter.channel.send(

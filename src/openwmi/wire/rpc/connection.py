@@ -69,6 +69,11 @@ class Connection:
         """How many bytes are here of a PDU that is not whole yet."""
         return len(self._arrived)
 
+    @property
+    def unsent(self) -> bool:
+        """Whether there is something to send."""
+        return bool(self._leaving)
+
     def take(self) -> bytes:
         """All bytes that are to be sent now, once; write them in one piece (wire.md 2.5)."""
         leaving = self._leaving
