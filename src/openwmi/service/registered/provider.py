@@ -129,16 +129,16 @@ class RegisteredProvider(HostedProvider):
 
     def _provide_events(self, sink: EventSink) -> Any:
         """Let the provider raise events until nobody wants them any more; it is in use all the while (F-27)."""
-        use = _Use(self, self._entered((None, None)))
-        provide = getattr(use.used.provider, "provide_events", None)
-        if provide is None:
-            raise error(
-                WBEM_E_PROVIDER_NOT_CAPABLE,
-                f"provider {self.name} is registered for events, but has no method provide_events",
-                parameter=self.name,
-            )
-        answer = provide(sink)
-        return _awaited(use, answer) if hasattr(answer, "__await__") else None
+        with _Use(self, self._entered((None, None))) as use:
+            provide = getattr(use.used.provider, "provide_events", None)
+            if provide is None:
+                raise error(
+                    WBEM_E_PROVIDER_NOT_CAPABLE,
+                    f"provider {self.name} is registered for events, but has no method provide_events",
+                    parameter=self.name,
+                )
+            answer = provide(sink)
+            return _awaited(use, answer) if hasattr(answer, "__await__") else None
 
     def _called(self, method: str, request: Request, arguments: tuple[Any, ...]) -> Any:
         registration = self.registration
@@ -150,22 +150,22 @@ class RegisteredProvider(HostedProvider):
             )
         if not registration.selects:
             request.conditions = ()  # it enumerates; the service filters (F-21)
-        use = _Use(self, self._entered(self._key(request.caller)))
-        function = getattr(use.used.provider, method, None)
-        if function is None:
-            raise error(
-                WBEM_E_PROVIDER_NOT_CAPABLE,
-                f"provider {self.name} is registered for it, but has no method {method}",
-                parameter=self.name,
-            )
-        answer = self._operations.answer(lambda: function(request, *arguments))
-        if hasattr(answer, "__aiter__"):
-            return _async_rows(use, answer)
-        if hasattr(answer, "__await__"):
-            return _awaited(use, answer)
-        if hasattr(answer, "__next__"):
-            return _rows(use, answer)
-        return answer
+        with _Use(self, self._entered(self._key(request.caller))) as use:
+            function = getattr(use.used.provider, method, None)
+            if function is None:
+                raise error(
+                    WBEM_E_PROVIDER_NOT_CAPABLE,
+                    f"provider {self.name} is registered for it, but has no method {method}",
+                    parameter=self.name,
+                )
+            answer = self._operations.answer(lambda: function(request, *arguments))
+            if hasattr(answer, "__aiter__"):
+                return _async_rows(use, answer)
+            if hasattr(answer, "__await__"):
+                return _awaited(use, answer)
+            if hasattr(answer, "__next__"):
+                return _rows(use, answer)
+            return answer
 
     # Objects
 
@@ -253,21 +253,37 @@ def _may_call(callers: SecurityDescriptor, caller: Caller) -> bool:
 
 
 class _Use:
-    """One call's use of an object: it ends with this, however the call ends and whether or not it was ever read."""
+    """One call's use of an object: it ends with this, however the call ends and whether or not it was ever read. A
+    failure ends it at once, since whoever keeps the failure keeps this with its traceback."""
 
-    __slots__ = ("_owner", "used")
+    __slots__ = ("_ended", "_owner", "used")
 
     def __init__(self, owner: RegisteredProvider, used: _Object) -> None:
         self._owner = owner
+        self._ended = False
         self.used = used
 
+    def end(self) -> None:
+        if not self._ended:
+            self._ended = True
+            self._owner.left(self.used)
+
     def __del__(self) -> None:
-        self._owner.left(self.used)
+        self.end()
+
+    def __enter__(self) -> _Use:
+        return self
+
+    def __exit__(self, kind: object, failure: BaseException | None, trace: object) -> None:
+        if failure is not None:
+            self.end()
 
 
 def _rows(use: _Use, rows: Any) -> Iterator[Any]:
-    yield from rows
-    del use
+    try:
+        yield from rows
+    finally:
+        use.end()
 
 
 async def _async_rows(use: _Use, rows: Any) -> AsyncIterator[Any]:
@@ -277,14 +293,14 @@ async def _async_rows(use: _Use, rows: Any) -> AsyncIterator[Any]:
     finally:
         if (close := getattr(rows, "aclose", None)) is not None:
             await close()
-        del use
+        use.end()
 
 
 async def _awaited(use: _Use, answer: Awaitable[Any]) -> Any:
     try:
         return await answer
     finally:
-        del use
+        use.end()
 
 
 def _closed(close: Callable[[], object]) -> None:
