@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from openwmi.contract import flags as f
 from openwmi.contract.operations import ExecMethod, ExecQuery
 from openwmi.model.errors import WbemError
 from openwmi.model.status import WBEM_E_INVALID_CLASS, WBEM_E_NOT_FOUND
@@ -18,6 +19,7 @@ from openwmi.remote.outbound.dialling import NoSuchName, look_up
 from openwmi.remote.outbound.failures import unreachable
 from openwmi.remote.outbound.resolving import server_alive2
 from openwmi.wire.dcom.guids import IObjectExporter
+from openwmi.wire.rpc import AuthLevel
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -28,16 +30,16 @@ if TYPE_CHECKING:
     from openwmi.remote.client.settings import Settings
     from openwmi.remote.places import Address
 
-# Rights of a namespace by their names ([MS-WMI] 5.2).
+# Rights of a namespace by the names that Windows shows an administrator ([MS-WMI] 5.2).
 _RIGHTS: Final = {
-    0x1: "Enable Account",
-    0x2: "Execute Methods",
-    0x4: "Full Write",
-    0x8: "Partial Write",
-    0x10: "Provider Write",
-    0x20: "Remote Enable",
-    0x20000: "Read Security",
-    0x40000: "Edit Security",
+    f.WBEM_ENABLE: "Enable Account",
+    f.WBEM_METHOD_EXECUTE: "Execute Methods",
+    f.WBEM_FULL_WRITE_REP: "Full Write",
+    f.WBEM_PARTIAL_WRITE_REP: "Partial Write",
+    f.WBEM_WRITE_PROVIDER: "Provider Write",
+    f.WBEM_REMOTE_ACCESS: "Remote Enable",
+    f.READ_CONTROL: "Read Security",
+    f.WRITE_DAC: "Edit Security",
 }
 _ROW: Final = "SELECT Caption, Version FROM Win32_OperatingSystem"
 _ANY: Final = "SELECT Name FROM __NAMESPACE"
@@ -123,7 +125,7 @@ async def _alive(resolver: Address, settings: Settings) -> str:
 async def _inside(machine: Machine, namespace: str) -> AsyncIterator[Finding]:
     """What there is to find once the machine has let us in."""
     how = "NTLMv2" if machine.by_ntlm else "Kerberos"
-    level = {5: "packet integrity", 6: "packet privacy"}.get(machine.channel.level, "?")
+    level = "packet privacy" if machine.channel.level >= AuthLevel.PRIVACY else "packet integrity"
     yield Finding("authentication", True, f"{how}, {level}")
     yield Finding("activation", True, "WMI's log-on object is made")
     yield Finding("dynamic port", True, f"the exporter is on TCP {machine.channel.remote.port}")
