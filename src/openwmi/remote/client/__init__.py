@@ -4,7 +4,7 @@ It stands on `remote.outbound` and, for exported sinks, on `remote.inbound`; it 
 """
 
 from openwmi.remote.client.credentials import Credentials
-from openwmi.remote.client.machine import Machine, connect
+from openwmi.remote.client.services import connect
 from openwmi.remote.client.settings import Settings
 
-__all__ = ["Credentials", "Machine", "Settings", "connect"]
+__all__ = ["Credentials", "Settings", "connect"]

@@ -32,7 +32,7 @@ from openwmi.remote.outbound.failures import failure
 from openwmi.remote.outbound.pinging import Pinger
 from openwmi.remote.outbound.references import PARTING, RemoteExporter
 from openwmi.remote.outbound.resolving import first_taken, server_alive2
-from openwmi.remote.places import RESOLVER_PORT, Address
+from openwmi.remote.places import Address
 from openwmi.wire.dcom.guids import IRemoteSCMActivator, IRemUnknown
 from openwmi.wire.ntlm import Initiator
 from openwmi.wire.spnego import SpnegoInitiator
@@ -52,7 +52,6 @@ if TYPE_CHECKING:
 
     from openwmi.contract.context import Context
     from openwmi.remote.client.credentials import Credentials
-    from openwmi.remote.client.services import RemoteServices
     from openwmi.remote.outbound.channel import Security
     from openwmi.remote.outbound.references import Proxy
 
@@ -75,30 +74,6 @@ _ONE_LOCALE: Final = re.compile("MS_[0-9A-F]{1,8}", re.IGNORECASE)
 _CALLS: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, WeakValueDictionary[str, Calls]]] = (
     WeakKeyDictionary()
 )
-
-
-async def connect(
-    host: str,
-    namespace: str,
-    credentials: Credentials,
-    *,
-    port: int | None = None,
-    locale: str | None = None,
-    context: Context | None = None,
-    settings: Settings | None = None,
-) -> RemoteServices:
-    """Log on to a namespace of another machine. port: of its resolver, 135 by default."""
-    from openwmi.remote.client.services import RemoteServices
-
-    machine = await Machine.reach(Address(host, port or RESOLVER_PORT), credentials, settings)
-    try:
-        proxy = await machine.log_on(namespace, locale, context)
-        services = RemoteServices(machine, proxy, namespace, locale)
-        machine.farewell(services.identify())
-        return services
-    except BaseException:
-        await machine.close()
-        raise
 
 
 class Machine:

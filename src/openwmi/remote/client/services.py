@@ -24,9 +24,11 @@ from openwmi.model.errors import WbemError, error
 from openwmi.model.status import RPC_E_DISCONNECTED, failed
 from openwmi.remote.client.asking import Ask, begun, result_of, synchronously
 from openwmi.remote.client.failures import RemoteFailure, explained, placed, refused
+from openwmi.remote.client.machine import Machine
 from openwmi.remote.client.pulling import Pull
 from openwmi.remote.client.pushing import Push
 from openwmi.remote.client.signatures import Signatures
+from openwmi.remote.places import RESOLVER_PORT, Address
 from openwmi.wire.wmi import guids
 from openwmi.wire.wmi.contexts import write_context
 from openwmi.wire.wmi.services import OPEN, inputs_of, method_of
@@ -41,7 +43,8 @@ if TYPE_CHECKING:
     from openwmi.contract.operations import AnyOperation
     from openwmi.contract.services import Sink
     from openwmi.remote.client.choosing import Choice
-    from openwmi.remote.client.machine import Machine
+    from openwmi.remote.client.credentials import Credentials
+    from openwmi.remote.client.settings import Settings
     from openwmi.remote.outbound.references import Proxy
 
     Explain = Callable[[WbemError], WbemError]
@@ -284,8 +287,6 @@ class RemoteServices:
 
     async def again(self) -> RemoteServices:
         """Another log-on like this one, over a connection of its own: for who goes on after this one has broken."""
-        from openwmi.remote.client.machine import connect
-
         machine = self.machine
         return await connect(
             machine.host,
@@ -313,3 +314,25 @@ class RemoteServices:
         self._proxy.drop()
         self.machine.leave()
         await self.machine.settled()
+
+
+async def connect(
+    host: str,
+    namespace: str,
+    credentials: Credentials,
+    *,
+    port: int | None = None,
+    locale: str | None = None,
+    context: Context | None = None,
+    settings: Settings | None = None,
+) -> RemoteServices:
+    """Log on to a namespace of another machine. port: of its resolver, 135 by default."""
+    machine = await Machine.reach(Address(host, port or RESOLVER_PORT), credentials, settings)
+    try:
+        proxy = await machine.log_on(namespace, locale, context)
+        services = RemoteServices(machine, proxy, namespace, locale)
+        machine.farewell(services.identify())
+        return services
+    except BaseException:
+        await machine.close()
+        raise
