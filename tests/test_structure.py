@@ -175,6 +175,7 @@ def lengths_of_functions() -> list[tuple[int, str]]:
     ]
 
 
+@pytest.mark.slow
 def test_modules_and_functions_stay_short() -> None:
     """STYLE.md: the median module has 150-200 lines, and 95 % of the functions stay under 50."""
     modules = {named(path): len(path.read_text("utf-8").splitlines()) for path in MODULES}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
+import pytest
 from tests.cli.conftest import Main
 from tests.remote.server.serving import NAMESPACE
 
@@ -36,6 +37,7 @@ def test_all_is_well(main: Main, host: str, password: str) -> None:
     assert steps(polled.out)["callbacks"] == "-"
 
 
+@pytest.mark.slow
 def test_the_step_that_fails_says_why(main: Main, host: str, password: str, tmp_path: Path) -> None:
     who = ("--user", "ada", "--password-file", password)
     code, out, err = main("doctor", "no.such.host.invalid", *who)

@@ -55,6 +55,7 @@ def test_a_place_in_the_namespace_or_in_the_path(main: Main, host: str, password
     assert main("get", "Item.Id=1", "Text", "-n", place.replace("\\", "/"), *who).out == "plain\n"
 
 
+@pytest.mark.slow
 def test_reading_what_is_there(ask: Ask) -> None:
     assert ask("get", "Item.Id=1", "Text", "U64").out == "plain\t18446744073709551000\n"
     assert ask("get", "Row", "N", "--limit", "2").out == "0\n1\n"

@@ -59,6 +59,7 @@ def test_a_missing_namespace(program: Program) -> None:
     assert "openwmi ls " in err
 
 
+@pytest.mark.slow
 @pytest.mark.req("A-164")
 def test_a_missing_object_and_a_bad_path(program: Program) -> None:
     code, out, err = program("get", 'Win32_Process.Handle="999999999"')

@@ -91,6 +91,7 @@ def test_no_value_reaches_the_terminal_as_a_command(name: str) -> None:
     assert "\x07" not in shown
 
 
+@pytest.mark.slow
 def test_progress_is_one_line_that_makes_room_for_the_rows() -> None:
     """Win32_Process reports progress; the line appears, moves, and is wiped before rows are written."""
     query = (

@@ -268,6 +268,7 @@ def test_a_static_method_takes_the_class_and_an_instance_method_does_not(main: M
     assert "WBEM_E_INVALID_OBJECT_PATH" in err
 
 
+@pytest.mark.slow
 def test_a_real_method_on_a_real_process(program: Program) -> None:
     code, out, err = program("call", 'Win32_Process.Handle="1"', "GetOwner", "-o", "json")
     assert (code, err) == (0, "")

@@ -317,6 +317,7 @@ async def test_every_method_is_for_its_maker_alone(seam: Seam) -> None:
 # What is kept and what is produced -------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.req("calls:F21")
 async def test_forward_only_keeps_a_window_and_no_more(seam: Seam) -> None:
     """The provider is never more than a window ahead of the reader, and what was read is freed."""

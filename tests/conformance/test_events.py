@@ -294,6 +294,7 @@ async def test_a_slow_sink_finds_what_came_meanwhile_in_order(seam: Seam) -> Non
     await seam.services.cancel(slow)
 
 
+@pytest.mark.slow
 @pytest.mark.req("calls:B90")
 async def test_an_overfull_queue_ends_the_subscription_after_what_it_holds(seam: Seam) -> None:
     bells = await Bells.made(seam)

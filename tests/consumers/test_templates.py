@@ -96,6 +96,7 @@ def test_what_is_put_together_stays_within_a_limit(event: Event) -> None:
     assert len(expand("%Text%" * 3, event(Text="x" * LIMIT))) == LIMIT
 
 
+@pytest.mark.slow
 @given(st.text(alphabet='ab%".1 _N', max_size=60))
 def test_any_template_has_a_text_and_what_has_no_percent_sign_is_kept(template: str) -> None:
     text = expand(template, _EMPTY)

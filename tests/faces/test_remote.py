@@ -156,6 +156,7 @@ def locator() -> Iterator[com.IWbemLocator]:
     com.CoUninitialize()
 
 
+@pytest.mark.slow
 def test_the_com_face(target: str, locator: com.IWbemLocator) -> None:
     hr, services = locator.ConnectServer(target, "ada", PASSWORD, None, 0, None, None)
     assert hr == 0
@@ -181,6 +182,7 @@ def test_the_com_face(target: str, locator: com.IWbemLocator) -> None:
     assert services.Release() == 0
 
 
+@pytest.mark.slow
 def test_who_may_not(target: str) -> None:
     async def attempt(**options: Any) -> None:
         async with openwmi.connect(target, **options):

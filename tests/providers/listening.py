@@ -43,13 +43,13 @@ class Heard:
             return len(found) >= count
 
         with self._more:
-            assert self._more.wait_for(enough, 10), f"only {len(found)} of {len(self.events)} events"
+            assert self._more.wait_for(enough, 60), f"only {len(found)} of {len(self.events)} events"
         return found
 
     def until_ended(self) -> Any:
         """The outcome, as soon as there is one."""
         with self._more:
-            assert self._more.wait_for(lambda: self.outcome is not None, 10), "it has not ended"
+            assert self._more.wait_for(lambda: self.outcome is not None, 60), "it has not ended"
         return self.outcome
 
 
@@ -67,12 +67,12 @@ class Machine:
     def start(self, query: str, caller: Caller = HERE, *, in_force: bool = False) -> Heard:
         """Subscribe, and perhaps wait until the subscription is in force."""
         heard = Heard()
-        services = self.host.portal.submit(self.host.services, "root\\cimv2", caller).result(10)
+        services = self.host.portal.submit(self.host.services, "root\\cimv2", caller).result(60)
 
         async def begun() -> None:
             call = await services.start(ops.ExecNotificationQuery(query), heard)
             if in_force:
                 await call.begun()
 
-        self.host.portal.submit(begun).result(10)
+        self.host.portal.submit(begun).result(60)
         return heard

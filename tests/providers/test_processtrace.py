@@ -109,6 +109,7 @@ def test_the_exit_status_is_what_a_shell_would_show(machine: Machine) -> None:
     assert exit_code(0) == 0
 
 
+@pytest.mark.slow
 @by_kernel
 @pytest.mark.req("G-51")
 def test_no_process_is_too_short(machine: Machine) -> None:

@@ -132,6 +132,7 @@ def test_polling_tells_what_came_went_and_changed(world: World) -> None:
     assert changed.TargetInstance.path_.endswith('Thing.Name="b"')
 
 
+@pytest.mark.slow
 @pytest.mark.req("calls:B87")
 def test_an_hour_of_polling_takes_sixty_readings(world: World) -> None:
     world.subscribe("SELECT * FROM __InstanceModificationEvent WITHIN 60 WHERE TargetInstance ISA 'Thing'")

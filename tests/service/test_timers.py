@@ -322,6 +322,7 @@ def test_after_a_kill_little_is_told_again(worlds: Any) -> None:
     assert firings(sink) == [("beat", 1)]
 
 
+@pytest.mark.slow
 @pytest.mark.req("E-40", "E-41")
 def test_a_moment_that_has_fired_does_not_fire_again_and_one_that_was_missed_does(worlds: Any) -> None:
     first = worlds()

@@ -72,6 +72,7 @@ def keys(kdc: Kdc) -> Keys:
     return Keys(services=read_keytab(Path(kdc.keytab).read_bytes()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("auth_type", [AuthType.KERBEROS, AuthType.SPNEGO])
 @pytest.mark.parametrize("level", [AuthLevel.INTEGRITY, AuthLevel.PRIVACY])
 @pytest.mark.parametrize("headers", [True, False])

@@ -212,6 +212,7 @@ async def test_waiting_for_the_next_event_may_have_a_limit() -> None:
             await events.next(SECONDS)
 
 
+@pytest.mark.slow
 async def test_events_keep_their_order_under_a_flood() -> None:
     async with openwmi.connect(repository=":memory:") as wmi:
         alarm = await Alarm.made(wmi)

@@ -144,6 +144,7 @@ def test_leaving_while_it_is_broken(leaves: str, tmp_path: Path) -> None:
     run(tmp_path, work)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("delivery", ["poll", "sink"])
 def test_hours_without_an_event_are_no_reason_to_end(delivery: str, tmp_path: Path) -> None:
     """Ten times the time after which idle connections are closed; whoever holds something pings for it."""

@@ -159,6 +159,7 @@ def test_a_context_keeps_the_level_that_it_was_made_with(connect: Callable[..., 
         enumerator.Next(0xFFFFFFFF, 1)
 
 
+@pytest.mark.slow
 def test_every_row_of_a_query(client: Client) -> None:
     services = client.log_in()
     enumerator = services.ExecQuery("SELECT N, S FROM Row")

@@ -236,6 +236,7 @@ def test_what_is_not_spoken_as_it_should_be_ends_that_connection(service: Servic
         assert numbers(service, name) == [0, 1, 2, 3, 4]
 
 
+@pytest.mark.slow
 @pytest.mark.req("F-08")
 def test_a_store_may_lie_deep_and_its_folder_is_for_its_user_alone(tmp_path: Path) -> None:
     store = tmp_path.joinpath(*["a-rather-long-name-of-a-folder"] * 5) / "repository.db"
