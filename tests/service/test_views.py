@@ -13,6 +13,7 @@ from openwmi.contract import flags as f
 from openwmi.contract import operations as ops
 from openwmi.model import status as s
 from openwmi.service.connection import Connection
+from openwmi.service.views.definition import read_view
 
 # As Microsoft's page registers it.
 REGISTRATION = """
@@ -249,6 +250,22 @@ def test_methods_are_those_of_the_sources(views: Views) -> None:
 )
 def test_views_that_are_none(views: Views, name: str, code: int) -> None:
     assert views.status(ops.ExecQuery(f"SELECT * FROM {name}")) == code
+
+
+@pytest.mark.req("F-40")
+def test_views_on_views_are_looked_at_once_each(views: Views) -> None:
+    """Forty levels with two ways down from each: a look at every way would never end."""
+    here = LEFT.replace("left", "views")
+    text = """
+        [Union, ViewSources{{"SELECT * FROM {0}", "SELECT * FROM {0}"}}, ViewSpaces{{{1}, {1}}},
+         dynamic, provider("MS_VIEW_INSTANCE_PROVIDER")]
+        class Level{2} {{ [PropertySources{{"{3}", "{3}"}}, key] string Id; }};
+    """
+    views.compile(text.format("Disk", LEFT, 0, "DeviceID"), "root\\default\\views")
+    for level in range(1, 41):
+        views.compile(text.format(f"Level{level - 1}", here, level, "Id"), "root\\default\\views")
+    space = views.host.namespaces.named("root\\default\\views")
+    assert len(read_view(space, space.schema.class_named("Level40")).sources) == 2
 
 
 @pytest.mark.req("F-40")

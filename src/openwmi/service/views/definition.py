@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from openwmi.service.namespaces import Namespace
 
 Kind = Literal["join", "union", "association"]
+Place = tuple[str, str]  # namespace and name of a view class, in lower case
 PROVIDER: Final = "MS_VIEW_INSTANCE_PROVIDER"
 MAX_SOURCES: Final = 64
 _KINDS: Final[tuple[tuple[str, Kind], ...]] = (
@@ -79,7 +80,7 @@ def read_view(space: Namespace, class_: Class) -> View:
     """The definition of a view class; INVALID_CLASS when its qualifiers make none, CIRCULAR_REFERENCE when it is among
     its own sources."""
     view = _read(space, class_)
-    _check_circle(space, view, frozenset(((space.path.lower(), class_.name.lower()),)))
+    _check_circle(space, view, frozenset(((space.path.lower(), class_.name.lower()),)), set())
     return view
 
 
@@ -166,19 +167,22 @@ def _joins(class_: Class, sources: tuple[Source, ...], text: object) -> tuple[Jo
     return tuple(found)
 
 
-def _check_circle(space: Namespace, view: View, above: frozenset[tuple[str, str]]) -> None:
+def _check_circle(space: Namespace, view: View, above: frozenset[Place], done: set[Place]) -> None:
+    """CIRCULAR_REFERENCE where a source is one of the views above. done: views below which there is none; each is
+    looked at once, however many lead to it."""
     for source in view.sources:
         for one in source.spaces:
             class_ = one.schema.find_class(source.class_name)
             below = [] if class_ is None else [class_, *one.schema.subclasses(class_.name)]
             for each in below:
-                if not is_view(each):
-                    continue
                 key = (one.path.lower(), each.name.lower())
+                if key in done or not is_view(each):
+                    continue
                 if key in above:
                     raise error(
                         WBEM_E_CIRCULAR_REFERENCE,
                         f"view class {each.name} of {one.path} is among its own sources",
                         parameter=each.name,
                     )
-                _check_circle(one, _read(one, each), above | {key})
+                _check_circle(one, _read(one, each), above | {key}, done)
+                done.add(key)
