@@ -18,7 +18,6 @@ class Settings:
     polling, polling_per_user: classes that subscriptions have polled, each counted for itself; polling_memory,
     polling_memory_per_user: bytes of the instances that readings are compared with. Both: QUOTA_VIOLATION (H5, E-25).
     permanent_queues: bytes of events that may wait for the consumers of permanent subscriptions, of all together (H8).
-    provider_threads: threads one provider may hold; further calls wait without a thread (H11: ThreadsPerHost 256).
     """
 
     __slots__ = (
@@ -35,7 +34,6 @@ class Settings:
         "polling_memory",
         "polling_memory_per_user",
         "polling_per_user",
-        "provider_threads",
         "sink_patience",
         "subscriptions",
         "subscriptions_per_user",
@@ -48,7 +46,6 @@ class Settings:
         self.max_calls_per_user = 5000
         self.max_calls_per_account = 2500
         self.permanent_queues = 10_000_000
-        self.provider_threads = 256
         self.event_queue = 10_000
         self.event_drop_limit = 1_000
         self.event_memory_low = 10_000_000
