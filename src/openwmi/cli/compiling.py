@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from openwmi import mof
 from openwmi.cli import exits
 from openwmi.model.errors import MofError
-from openwmi.recovery.moffiles import MAX_FILES, STANDARD_INPUT, Included, Source, read, store
+from openwmi.recovery.moffiles import MAX_FILES, STANDARD_INPUT, Included, Source, compiled, read, store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -69,28 +69,10 @@ def counted(number: int, name: str) -> str:
 def store_there(wmi: Connection, source: Source, *, class_flags: int, instance_flags: int) -> Compiled:
     """The same in a namespace of another machine."""
     from openwmi.faces.outside import portal
-    from openwmi.threads import outcome
 
     services: Any = wmi.services
-
-    async def work() -> Compiled:
-        done: Compiled = await mof.compile(
-            source.text,
-            services,
-            file=source.name,
-            include=source.included,
-            class_flags=class_flags,
-            instance_flags=instance_flags,
-            open=services.sibling,
-        )
-        return done
-
-    future = portal().submit(work)
-    try:
-        return outcome(future)
-    except KeyboardInterrupt:
-        future.abandon()
-        raise
+    flags = {"class_flags": class_flags, "instance_flags": instance_flags}
+    return portal().run(compiled, source, services, services.sibling, **flags)
 
 
 __all__ = [

@@ -11,8 +11,13 @@ from openwmi.model.errors import error
 from openwmi.model.status import WBEMMOF_E_INVALID_FILE
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from openwmi.contract.services import Services
     from openwmi.host import Host
     from openwmi.mof import Compiled
+
+    Opener = Callable[[str], Awaitable[Services]]
 
 STANDARD_INPUT = "-"
 # A text with everything it includes; a file larger than that is more likely something else.
@@ -65,27 +70,30 @@ def read(file: str) -> Source:
     return Source("<stdin>" if file == STANDARD_INPUT else file, mof.decode(content), Included())
 
 
+async def compiled(
+    source: Source, services: Services, opened: Opener, *, class_flags: int, instance_flags: int
+) -> Compiled:
+    """Put what one file declares, object by object (C-24). opened: gives the services of another namespace. Raises
+    MofError."""
+    done: Compiled = await mof.compile(
+        source.text,
+        services,
+        file=source.name,
+        include=source.included,
+        class_flags=class_flags,
+        instance_flags=instance_flags,
+        open=opened,
+    )
+    return done
+
+
 def store(host: Host, source: Source, namespace: str, *, class_flags: int, instance_flags: int) -> Compiled:
-    """Put what one file declares, object by object (C-24). Raises MofError, and WbemError for a namespace that is not
-    there. An interrupt ends the run after the object in hand."""
-    from openwmi.threads import outcome
+    """The same in a namespace of a host; WbemError for one that is not there. An interrupt ends the run after the
+    object in hand."""
 
     async def work() -> Compiled:
         services = await host.services(namespace)
-        done: Compiled = await mof.compile(
-            source.text,
-            services,
-            file=source.name,
-            include=source.included,
-            class_flags=class_flags,
-            instance_flags=instance_flags,
-            open=host.services,
-        )
-        return done
+        flags = {"class_flags": class_flags, "instance_flags": instance_flags}
+        return await compiled(source, services, host.services, **flags)
 
-    future = host.portal.submit(work)
-    try:
-        return outcome(future)
-    except KeyboardInterrupt:
-        future.abandon()
-        raise
+    return host.portal.run(work)
