@@ -198,6 +198,26 @@ def test_who_may_not(target: str) -> None:
         run(lambda: attempt(user="eve", password=PASSWORD))
 
 
+def test_equal_connections_share_a_socket_and_its_log_on(served: Served, target: str) -> None:
+    async def work() -> None:
+        before = set(served.server.listener.associations)
+
+        def ours() -> set[Any]:
+            return set(served.server.listener.associations) - before
+
+        async with openwmi.connect(target, user="ada", password=PASSWORD) as first:
+            alone = ours()
+            assert len(alone) == 1
+            async with openwmi.connect(target, user="ada", password=PASSWORD) as second:
+                assert ours() == alone
+                async with openwmi.connect(target, user="ada", password=PASSWORD, auth_level="integrity"):
+                    assert len(ours()) == 2
+            assert len(await first.query("SELECT N FROM Row").fetch_all()) == 250
+            assert second.namespace == first.namespace
+
+    run(work)
+
+
 def test_a_host_that_is_not_there_is_said_first() -> None:
     async def attempt() -> None:
         async with openwmi.connect(r"\\no.such.host.invalid\root\cimv2"):

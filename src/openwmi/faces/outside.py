@@ -91,4 +91,5 @@ async def reach(
         locale=locale,
         context=context,
         settings=Settings(delivery=delivery, network=NETWORK._replace(deadlines=deadlines, trace=_traced[0])),
+        shared=True,
     )

@@ -84,6 +84,11 @@ class Credentials:
         return None if self._password is None else nt_hash(self._password)
 
     @property
+    def lasting(self) -> bool:
+        """Whether equal credentials are the same user at any time; what a ticket cache holds changes."""
+        return bool(self.user) and not self._ccache and (self.secret is not None or self.keytab is not None)
+
+    @property
     def has_tickets(self) -> bool:
         """Whether Kerberos has something to go by, other than a password that may be NTLM's alone."""
         return bool(self.keytab or self._ccache or "@" in self.user or not self.user)

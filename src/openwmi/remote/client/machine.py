@@ -68,6 +68,8 @@ _INTERFACES: Final = (
 
 # Where nothing but the kind of authentication was wrong. A password that was refused is not tried in another way.
 _ANOTHER_KIND: Final = frozenset({RPC_S_UNKNOWN_AUTHN_SERVICE})
+# Calls under way over one connection, from which on nobody else joins: one has room for 256.
+_CROWDED: Final = 64
 
 _ONE_LOCALE: Final = re.compile("MS_[0-9A-F]{1,8}", re.IGNORECASE)
 
@@ -237,6 +239,19 @@ class Machine:
         self._uses -= 1
         if not self._uses and self._ending is None:
             self._ending = self.loop.create_task(self._end())
+
+    async def left(self) -> None:
+        """`leave`, and see the end out where that was the last."""
+        self.leave()
+        if self._ending is not None:
+            await asyncio.wait([self._ending])
+
+    @property
+    def shareable(self) -> bool:
+        """Whether somebody else can join in: it is sound, takes several calls at a time, and is not crowded."""
+        channel = self.channel
+        free = channel.multiplexed and channel.in_flight < _CROWDED
+        return self._ending is None and channel.usable and free
 
     async def close(self) -> None:
         """Release everything and end the connection."""

@@ -22,11 +22,12 @@ from openwmi.contract.operations import (
 from openwmi.model.classes import Class
 from openwmi.model.errors import WbemError, error
 from openwmi.model.status import RPC_E_DISCONNECTED, failed
+from openwmi.remote.client import sharing
 from openwmi.remote.client.asking import Ask, begun, result_of, synchronously
 from openwmi.remote.client.failures import RemoteFailure, explained, placed, refused
-from openwmi.remote.client.machine import Machine
 from openwmi.remote.client.pulling import Pull
 from openwmi.remote.client.pushing import Push
+from openwmi.remote.client.settings import Settings
 from openwmi.remote.client.signatures import Signatures
 from openwmi.remote.places import RESOLVER_PORT, Address
 from openwmi.wire.wmi import guids
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     from openwmi.contract.services import Sink
     from openwmi.remote.client.choosing import Choice
     from openwmi.remote.client.credentials import Credentials
-    from openwmi.remote.client.settings import Settings
+    from openwmi.remote.client.machine import Machine
     from openwmi.remote.outbound.references import Proxy
 
     Explain = Callable[[WbemError], WbemError]
@@ -325,14 +326,18 @@ async def connect(
     locale: str | None = None,
     context: Context | None = None,
     settings: Settings | None = None,
+    shared: bool = False,
 ) -> RemoteServices:
-    """Log on to a namespace of another machine. port: of its resolver, 135 by default."""
-    machine = await Machine.reach(Address(host, port or RESOLVER_PORT), credentials, settings)
+    """Log on to a namespace of another machine. port: of its resolver, 135 by default; shared: over a connection that
+    equal callers have already, where there is one."""
+    way = sharing.entered if shared else sharing.alone
+    machine = await way(Address(host, port or RESOLVER_PORT), credentials, settings or Settings())
     try:
         proxy = await machine.log_on(namespace, locale, context)
         services = RemoteServices(machine, proxy, namespace, locale)
         machine.farewell(services.identify())
+        machine.leave()
         return services
     except BaseException:
-        await machine.close()
+        await machine.left()
         raise

@@ -174,6 +174,11 @@ class Channel(asyncio.Protocol):
         return not self.closed and not self._shut
 
     @property
+    def multiplexed(self) -> bool:
+        """Whether the server takes several calls at a time."""
+        return self._rpc.multiplexed
+
+    @property
     def in_flight(self) -> int:
         """How many calls wait for their turn or their answer."""
         return len(self._waiting) + len(self._calls)
