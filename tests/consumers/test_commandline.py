@@ -207,16 +207,18 @@ def test_not_more_than_some_run_at_a_time(
     provider = CommandLineEventConsumer()
     hold = str(Path(pipe.path).with_name("hold"))
     os.mkfifo(hold)
+    gate = os.open(hold, os.O_RDWR)  # each program ends with a byte of its own
     for _ in range(2):
-        late(provider, event(), CommandLineTemplate=f"cat {hold}")
+        late(provider, event(), CommandLineTemplate=f"head -c 1 {hold}")
     with pytest.raises(WbemError) as failed:
-        late(provider, event(), CommandLineTemplate=f"cat {hold}")
+        late(provider, event(), CommandLineTemplate=f"head -c 1 {hold}")
     assert failed.value.code == WBEM_E_SERVER_TOO_BUSY
     late(provider, event(), CommandLineTemplate="true", Name="another")  # has places of its own
     monkeypatch.setattr(commandline, "PATIENCE", DEADLINE)
-    for _ in range(2):
-        os.close(os.open(hold, os.O_WRONLY))
+    os.write(gate, b"..")
     late(provider, event(), CommandLineTemplate="true")
+    assert provider.settle(DEADLINE)
+    os.close(gate)
 
 
 # Whose rights count

@@ -365,10 +365,15 @@ def test_journalctl_reads_without_the_environment(
 ) -> None:
     """SYSTEMD_LESS and the like are not handed on; neither is what a shell's start files say."""
     monkeypatch.setenv("SYSTEMD_COLORS", "1")
-    reading = Journal(str(journald.root)).read("--lines=1")
+    journald.write(MESSAGE="one")
+    journald.sync()
+    reading = Journal(str(journald.root)).read(
+        "--follow", "--lines=1"
+    )  # what ends has no environment any more
+    next(iter(reading))
     environment = Path(f"/proc/{reading._process.pid}/environ").read_bytes()
-    list(reading)
     reading.close()
+    assert b"LC_ALL=C.UTF-8" in environment
     assert b"SYSTEMD_COLORS" not in environment
 
 
