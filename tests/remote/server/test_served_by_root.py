@@ -7,6 +7,7 @@ import pwd
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -136,6 +137,21 @@ def test_an_unmapped_account_reads_no_guarded_column(
     assert seen["Name"] == "sleep"
     guarded = ("ExecutablePath", "CommandLine", "HandleCount", "ReadTransferCount", "WriteTransferCount")
     assert [seen[name] for name in guarded] == [None] * 5
+
+
+@pytest.mark.req("F-27")
+@pytest.mark.parametrize("user", ["plain", "mapped", "chief"])
+def test_nobody_from_elsewhere_subscribes_to_files(log_in: Callable[..., Any], user: str) -> None:
+    """However an account is mapped, and whatever rights it has; the call itself refuses, and waits for nothing."""
+    query = (
+        "SELECT * FROM __InstanceModificationEvent WITHIN 60 WHERE TargetInstance ISA 'CIM_DataFile'"
+        " AND TargetInstance.Name = '/etc/hosts'"
+    )
+    services = log_in(user)
+    began = time.monotonic()
+    with pytest.raises(Exception, match=DENIED):
+        services.ExecNotificationQuery(query, lFlags=0x30)
+    assert time.monotonic() - began < 10
 
 
 def test_an_account_that_is_mapped_to_nobody_acts_as_nobody(
