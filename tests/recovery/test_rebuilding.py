@@ -230,6 +230,18 @@ def test_a_file_of_the_list_that_will_not_do_is_told(place: Place) -> None:
     assert f"not compiled: {place.second}" in place.report()
 
 
+def test_the_list_of_an_older_store_is_put_beside_it(place: Place) -> None:
+    beside_it = Path(str(place.path) + damage.LIST)
+    expected = beside_it.read_bytes()
+    beside_it.unlink()
+    place.mend()
+    assert beside_it.read_bytes() == expected
+    assert beside_it.stat().st_mode & 0o777 == 0o600
+    garbage_header(place)
+    place.mend()
+    assert place.texts() == {1: "from the list"}
+
+
 # What is no damage
 
 
@@ -292,6 +304,29 @@ def test_a_store_that_is_locked_is_no_damaged_one(place: Place) -> None:
     connection.execute("BEGIN EXCLUSIVE")
     assert damage.damage(str(place.path), form=str(FORMAT), ours=True) is None
     connection.close()
+
+
+CRAMPED = """
+import resource, sys
+from openwmi.recovery import rebuilding
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), int(sys.argv[3])))
+rebuilding.mend(sys.argv[1], sys.argv[2])
+print("done")
+"""
+
+
+@pytest.mark.parametrize("room", [100, 50_000, 180_000])
+def test_without_room_for_another_the_damaged_store_stays(place: Place, room: int) -> None:
+    garbage_header(place)
+    before = place.path.read_bytes()
+    assert len(before) > 180_000
+    with beside(place, CRAMPED, place.lock, str(room)) as other:
+        out, _ = other.communicate(timeout=60)
+    assert out == "done\n"
+    assert place.path.read_bytes() == before
+    assert not [one for one in place.path.parent.iterdir() if "damaged" in one.name or "rebuil" in one.name]
+    with pytest.raises(WbemError, match="cannot be used"):
+        Store(str(place.path))
 
 
 # Other processes
@@ -446,6 +481,33 @@ def test_a_kill_at_any_moment_of_the_rebuilding(
 
 
 # The program
+
+CONNECTING = """
+import sys
+import openwmi
+with openwmi.sync.connect(r"root\\default", repository=sys.argv[1], subscriptions=sys.argv[2] == "yes") as wmi:
+    print([one.Text for one in wmi.query("SELECT * FROM Kept")])
+"""
+
+
+@pytest.mark.parametrize(("argument", "variable"), [("yes", "0"), ("no", "1")])
+def test_a_program_that_owns_the_store_rebuilds_it(
+    place: Place, argument: str, variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    garbage_header(place)
+    monkeypatch.setenv("OPENWMI_SUBSCRIPTIONS", variable)
+    with beside(place, CONNECTING, argument) as program:
+        out, _ = program.communicate(timeout=60)
+    assert out == "['from the list']\n"
+    assert len(place.aside()) == 1
+
+
+def test_a_program_that_does_not_own_the_store_leaves_it(place: Place) -> None:
+    garbage_header(place)
+    with beside(place, CONNECTING, "no") as program:
+        out, _ = program.communicate(timeout=60)
+    assert (out, program.returncode) == ("", 1)
+    assert place.aside() == []
 
 
 def test_serve_rebuilds_and_says_so(place: Place) -> None:

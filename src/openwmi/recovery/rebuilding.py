@@ -22,7 +22,7 @@ from openwmi.mof.resolution import DEFAULT_NAMESPACE
 from openwmi.recovery.moffiles import read, store
 from openwmi.recovery.salvaging import Filling, fresh_host
 from openwmi.repository import damage
-from openwmi.repository.care import RECOVERY, list_beside, recovery_list, told_rebuilt
+from openwmi.repository.care import RECOVERY, list_beside, put_list_beside, recovery_list, told_rebuilt
 from openwmi.repository.salvage import Remains
 from openwmi.repository.store import FORMAT
 from openwmi.repository.text import dumped
@@ -47,6 +47,7 @@ def mend(path: str, owner_lock: str) -> None:
     try:
         fault = damage.damage(path, form=str(FORMAT), ours=damage.is_store(path))
         if fault is None and not damage.is_ready(path):
+            put_list_beside(path)
             return
         with _owned(owner_lock) as mine, damage.held(path) as descriptor:
             if not mine or descriptor is None:
@@ -59,7 +60,7 @@ def mend(path: str, owner_lock: str) -> None:
     except ImportError:  # without the locks of POSIX nobody can know who else has it open
         return
     except (OSError, WbemError, sqlite3.Error) as reason:
-        _LOG.error("the repository %s is damaged, and could not be rebuilt: %s", path, reason)
+        _LOG.error("the repository %s could not be looked after: %s", path, reason)
 
 
 @contextmanager

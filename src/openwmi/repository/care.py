@@ -15,7 +15,7 @@ from openwmi.model.status import (
     WBEM_E_INVALID_PARAMETER,
     WBEM_E_TIMED_OUT,
 )
-from openwmi.repository.damage import LIST, read_only
+from openwmi.repository.damage import LIST, read_only, setting
 from openwmi.repository.encoding import unpacked_class
 from openwmi.repository.store import FORMAT, MEMORY, Store
 from openwmi.repository.text import dumped, loaded
@@ -59,6 +59,15 @@ def list_beside(path: str) -> list[str]:
             return listed(file.read(_LONGEST_LIST))
     except (OSError, ValueError):
         return []
+
+
+def put_list_beside(path: str) -> None:
+    """Have the list of a whole store stand beside it, where it did not: earlier versions kept it inside alone."""
+    if os.path.exists(path + LIST):
+        return
+    stored = setting(path, RECOVERY)
+    if stored is not None and (files := listed(stored)):
+        _put_beside(path, dumped(files))
 
 
 def _put_beside(path: str, text: str) -> None:

@@ -71,6 +71,16 @@ def damage(path: str, *, form: str, ours: bool, seconds: float = LOOK_SECONDS) -
         return None
 
 
+def setting(path: str, name: str) -> str | None:
+    """A setting of a store that is not open; None when it cannot be had."""
+    try:
+        with closing(read_only(path)) as connection:
+            found = connection.execute("SELECT value FROM setting WHERE name = ?", (name,)).fetchone()
+    except sqlite3.Error:
+        return None
+    return None if found is None else str(found[0])
+
+
 def read_only(path: str) -> sqlite3.Connection:
     """A connection that changes nothing, not even by writing the log into the file when it is closed. A file without a
     log beside it is whole by itself."""
