@@ -367,6 +367,19 @@ def test_damaged_while_another_process_has_it_open(place: Place, caplog: pytest.
     assert len(place.aside()) == 1
 
 
+def test_a_store_that_is_open_here_under_another_name(place: Place) -> None:
+    other = place.path.with_name("link.db")
+    other.symlink_to(place.path)
+    opened = Store(str(other))
+    opened.rows("SELECT 1 FROM setting")
+    zeroed(place)
+    place.mend()
+    assert place.aside() == []
+    opened.close()
+    place.mend()
+    assert len(place.aside()) == 1
+
+
 def test_a_store_that_another_process_owns_is_left_to_it(place: Place) -> None:
     import fcntl
 

@@ -24,7 +24,7 @@ from openwmi.recovery.salvaging import Filling, fresh_host
 from openwmi.repository import damage
 from openwmi.repository.care import RECOVERY, list_beside, put_list_beside, recovery_list, told_rebuilt
 from openwmi.repository.salvage import Remains
-from openwmi.repository.store import FORMAT
+from openwmi.repository.store import FORMAT, open_here
 from openwmi.repository.text import dumped
 from openwmi.service.access import CLOSED
 from openwmi.service.limits import SECURITY, THIS
@@ -42,13 +42,15 @@ def mend(path: str, owner_lock: str) -> None:
     """Rebuild the store when it is damaged, if this process is the one to do it; else it stays as it is, and opening
     it says what is wrong.
 
-    The process must not have it open. One that another process has open, or owns, is left to that.
+    One that this or another process has open, or that another one owns, is left to that.
     """
     try:
         fault = damage.damage(path, form=str(FORMAT), ours=damage.is_store(path))
         if fault is None and not damage.is_ready(path):
             put_list_beside(path)
             return
+        if open_here(path):
+            return  # under another name; who opened it first hears what is wrong
         with _owned(owner_lock) as mine, damage.held(path) as descriptor:
             if not mine or descriptor is None:
                 _LOG.warning("the repository %s is damaged (%s), but open in another process", path, fault)

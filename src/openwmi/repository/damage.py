@@ -64,7 +64,7 @@ def damage(path: str, *, form: str, ours: bool, seconds: float = LOOK_SECONDS) -
             until = monotonic() + seconds
             connection.set_progress_handler(lambda: monotonic() > until, _STEPS)
             (first,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
-            return None if first == "ok" else str(first)
+            return str(first) if ours and first != "ok" else None
     except sqlite3.Error as failure:
         return str(failure) if ours and is_damage(failure) else None
     except OSError:

@@ -222,6 +222,15 @@ class Snapshot:
         self.close()
 
 
+_OPEN: Final[weakref.WeakSet[Store]] = weakref.WeakSet()
+
+
+def open_here(path: str) -> bool:
+    """Whether this process has a store of that file open, by whatever name."""
+    wanted = identity(path)
+    return wanted is not None and any(identity(one.path) == wanted for one in list(_OPEN))
+
+
 class Store:
     """One store; usable from any thread. `path` is a file, or ":memory:" for one that ends with the process.
 
@@ -243,7 +252,12 @@ class Store:
             self._memory = self._opened(MEMORY)
         else:
             os.makedirs(os.path.dirname(os.path.abspath(path)), mode=0o700, exist_ok=True)
-        self._prepare()
+        _OPEN.add(self)
+        try:
+            self._prepare()
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def closed(self) -> bool:
@@ -348,6 +362,7 @@ class Store:
         """Close every connection that nobody is using; threads that still read get an error. The last one of all
         processes writes the log into the file and takes it away."""
         self._closed = True
+        _OPEN.discard(self)
         for slot in list(self._all):
             connection, slot.connection = slot.connection, None
             if connection is not None:
