@@ -66,6 +66,9 @@ class Place:
         finally:
             host.shut_down()
             host.repository.close()
+        connection = sqlite3.connect(self.path)  # damage to a page that the log has once more would be none
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.close()
 
     @property
     def lock(self) -> str:
