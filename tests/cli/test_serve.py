@@ -203,6 +203,22 @@ def test_a_part_that_does_not_end_is_given_up(
     assert "has not ended" in caplog.text
 
 
+def test_a_signal_that_is_told_twice_is_one_and_the_next_one_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """timeout(1) tells the process, and then its group."""
+    left: list[int] = []
+    now = 100.0
+    monkeypatch.setattr(foreground.os, "_exit", left.append)
+    monkeypatch.setattr(foreground, "monotonic", lambda: now)
+    with foreground.signals() as arrived:
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert arrived.get() == signal.SIGTERM
+        assert left == []
+        now += foreground.TWICE_SECONDS + 0.01
+        os.kill(os.getpid(), signal.SIGINT)
+        assert left == [128 + signal.SIGINT]
+
+
 def test_a_signal_ends_it_while_a_part_still_begins(here: host.Host) -> None:
     @asynccontextmanager
     async def slow() -> AsyncIterator[str]:

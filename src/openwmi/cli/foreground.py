@@ -35,6 +35,8 @@ DRAIN_WAIT: Final = 2.0
 BEGIN_WAIT: Final = 30.0
 ENDING: Final = (signal.SIGTERM, signal.SIGINT)
 RELOADING: Final = signal.SIGHUP
+# Some tell a process and then its group, as timeout(1) does: a signal that comes again so soon is still the first one.
+TWICE_SECONDS: Final = 0.5
 _LOG: Final = logging.getLogger("openwmi.serve")
 
 
@@ -76,14 +78,17 @@ class Arrivals:
 
 @contextmanager
 def signals() -> Iterator[Arrivals]:
-    """The first signal that asks for the end arrives, the next one ends the process at once; every one that asks for a
-    reload arrives, too."""
+    """The first signal that asks for the end arrives, the next one ends the process at once, unless it is the same one
+    told twice; every one that asks for a reload arrives, too."""
     arrived = Arrivals()
+    first: list[float] = []
 
     def on_signal(number: int, frame: FrameType | None) -> None:
-        for one in ENDING:
-            signal.signal(one, _leave)
-        arrived.put(number)
+        if not first:
+            first.append(monotonic())
+            arrived.put(number)
+        elif monotonic() - first[0] > TWICE_SECONDS:
+            os._exit(128 + number)
 
     def on_reload(number: int, frame: FrameType | None) -> None:
         arrived.put(number)
@@ -98,10 +103,6 @@ def signals() -> Iterator[Arrivals]:
             signal.signal(number, handler)
         signal.set_wakeup_fd(waking)
         arrived.close()
-
-
-def _leave(number: int, frame: FrameType | None) -> None:
-    os._exit(128 + number)
 
 
 def _nothing() -> None:
