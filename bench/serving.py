@@ -7,6 +7,7 @@ does nothing but unseal, look up the next answer by its number, and seal.
 from __future__ import annotations
 
 import importlib.util
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -134,7 +135,8 @@ class Machine:
         testing.provide(
             NAMESPACE, f"class Row {{ [key] uint32 N; {texts} {numbers} }};", instances=lambda: iter(kept)
         )
-        accounts = Accounts(tempfile.mkdtemp())
+        self._folder = tempfile.mkdtemp()
+        accounts = Accounts(self._folder)
         accounts.add("ada", nt_hash(PASSWORD), admin=True)
 
         async def made() -> Server:
@@ -161,6 +163,7 @@ class Machine:
     def close(self) -> None:
         self.run(self.server.close)
         host.end(self.host)
+        shutil.rmtree(self._folder)
 
 
 def seconds(program: str, port: int, count: int) -> float:
