@@ -117,6 +117,8 @@ def test_the_setting_for_all_scripts_counts_where_a_consumer_says_nothing(
         request = Delivery(one.class_, caller=OWNER, singleton=lambda namespace, name, found=changed: found)  # type: ignore[misc]
         assert command_of(request, one).seconds == seconds
         assert command_of(request, other).seconds == 7
+        assert ActiveScriptEventConsumer().delivery_limit(request, one) == (seconds or None)
+        assert ActiveScriptEventConsumer().delivery_limit(request, other) == 7
     assert namespaces.singleton(cimv2.path, "Win32_Process") is None
     assert namespaces.singleton("root\\nowhere", "ScriptingStandardConsumerSetting") is None
 

@@ -67,6 +67,10 @@ class ActiveScriptEventConsumer:
 
     name = "ActiveScriptEventConsumer"
 
+    def delivery_limit(self, request: Delivery, consumer: Instance) -> float | None:
+        """A script is killed after that many seconds; until then it is waited for."""
+        return command_of(request, consumer).seconds or None
+
     def consume(self, request: Delivery, consumer: Instance, events: Sequence[Instance]) -> None:
         engine = consumer.raw_("ScriptingEngine")
         allowed = [one.strip().lower() for one in os.environ.get(VARIABLE, "").split(",")]

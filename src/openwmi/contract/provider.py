@@ -183,7 +183,9 @@ class EventConsumerProvider(Protocol):
     lost, and a __ConsumerFailureEvent says so for each. WBEM_E_RETRY_LATER and SERVER_TOO_BUSY ask for another attempt
     a little later, in order. A plain function runs on a thread of the provider; one at a time for each consumer.
 
-    batch: an optional number, of the events that one call may get; 1 when it is missing."""
+    batch: an optional number, of the events that one call may get; 1 when it is missing. delivery_limit(request,
+    consumer): optional too; seconds after which the provider itself ends the work for one event, None where it sets no
+    such limit. A call is waited for that much longer than usual."""
 
     name: str
 

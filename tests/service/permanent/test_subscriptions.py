@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import pwd
@@ -435,6 +436,44 @@ def test_a_consumer_that_hangs_loses_its_events_one_by_one_and_nobody_elses(hall
     hall.taker.behave = lambda events: None
     hall.ring("three")
     assert hall.taker.texts[-2:] == [("stuck", "three"), ("good", "three")]
+
+
+@pytest.mark.req("E-57", "E-73")
+@pytest.mark.parametrize(("limit", "patience"), [(100.0, 130.0), (None, 30.0)])
+def test_a_provider_with_a_limit_of_its_own_is_waited_for_until_then(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch, limit: float | None, patience: float
+) -> None:
+    asked = []
+
+    def delivery_limit(request: Any, consumer: Instance) -> float | None:
+        asked.append(consumer.Name)
+        return limit
+
+    monkeypatch.setattr(hall.taker, "delivery_limit", delivery_limit, raising=False)
+    hall.subscribed()
+    failures = hall.hears("__ConsumerFailureEvent")
+    hall.taker.behave = lambda events: never()
+    hall.ring("one")
+    hall.loop.advance(patience - 0.1)
+    assert failures.objects == []
+    hall.loop.advance(0.2)
+    (one,) = failures.objects
+    assert one.ErrorCode == WBEM_E_PROVIDER_TIMED_OUT
+    assert f"within {patience:g} s" in one.ErrorDescription
+    assert asked == ["c"]
+
+
+@pytest.mark.req("E-57")
+def test_work_within_a_long_limit_is_a_success(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hall.taker, "delivery_limit", lambda request, consumer: 100.0, raising=False)
+    hall.subscribed()
+    failures = hall.hears("__ConsumerFailureEvent")
+    hall.taker.behave = lambda events: asyncio.sleep(90)
+    hall.ring("one", "two")
+    hall.loop.advance(200)
+    assert [text for _, text in hall.taker.texts] == ["one", "two"]
+    assert _routes(hall)[0].delivered == 2
+    assert failures.objects == []
 
 
 class Sleeper(Taker):

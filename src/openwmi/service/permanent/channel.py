@@ -5,7 +5,8 @@
                                         -> asks for another attempt: waits again, in front
     offered while there is no room: dropped, told to the reports
 
-A provider that does not answer in time fails the events it was given, and its thread is left behind. After
+A provider that does not answer in time fails the events it was given, and its thread is left behind. The time is
+sink_patience, and longer where the provider says so for a delivery (EventConsumerProvider, delivery_limit). After
 MOST_ABANDONED such threads nothing more is given to it until one of them comes back: its events wait, and in the end
 overflow, which is told like everything else. Nobody but this consumer notices.
 """
@@ -69,10 +70,11 @@ class Waiting(NamedTuple):
 class _Attempt:
     """One call of the provider. over: its answer interests nobody any more."""
 
-    __slots__ = ("events", "over", "request", "task", "timer")
+    __slots__ = ("events", "over", "patience", "request", "task", "timer")
 
-    def __init__(self, events: list[Waiting]) -> None:
+    def __init__(self, events: list[Waiting], patience: float) -> None:
         self.events = events
+        self.patience = patience
         self.request: Delivery | None = None
         self.task: asyncio.Task[None] | None = None
         self.timer: asyncio.TimerHandle | None = None
@@ -151,8 +153,8 @@ class Channel:
             return
         if self._abandoned >= MOST_ABANDONED:
             return
-        attempt = self._attempt = _Attempt(self._taken())
-        attempt.timer = self._loop.call_later(self._service.settings.sink_patience, self._on_expired, attempt)
+        attempt = self._attempt = _Attempt(self._taken(), self._service.settings.sink_patience)
+        attempt.timer = self._loop.call_later(attempt.patience, self._on_expired, attempt)
         if self._hosted is None:
             self._service.planner.submit(lambda: self._resolve(attempt))
         else:
@@ -218,17 +220,18 @@ class Channel:
         )
 
         def work() -> None:
-            self._work(attempt, role)
+            self._work(attempt, role, hosted)
 
         if hosted.blocking:
             hosted.threads.submit(work)
         else:
             self._loop.call_soon(work)
 
-    def _work(self, attempt: _Attempt, role: Callable[..., Any]) -> None:
+    def _work(self, attempt: _Attempt, role: Callable[..., Any], hosted: HostedProvider) -> None:
         """On a thread of the provider; on the loop when it says that it does not block."""
         failure: BaseException | None = None
         try:
+            self._ask_limit(attempt, hosted)
             events = tuple(one.event for one in attempt.events)
             answer = role(attempt.request, self.consumer.instance, events)
             if hasattr(answer, "__await__"):
@@ -237,6 +240,22 @@ class Channel:
         except BaseException as reason:  # noqa: BLE001 - on a thread nobody else would hear of it
             failure = reason
         self._tell(self._done, attempt, failure)
+
+    def _ask_limit(self, attempt: _Attempt, hosted: HostedProvider) -> None:
+        """Where work does: how long the delivery may take by the provider's own rules."""
+        limit = getattr(hosted.provider, "delivery_limit", None)
+        seconds = None if limit is None else limit(attempt.request, self.consumer.instance)
+        if seconds:
+            self._tell(self._prolong, attempt, seconds * len(attempt.events))
+
+    def _prolong(self, attempt: _Attempt, seconds: float) -> None:
+        """The provider ends the call by itself after so long, and has the usual time to say so."""
+        if attempt.over:
+            return
+        if attempt.timer is not None:
+            attempt.timer.cancel()
+        attempt.patience = seconds + self._service.settings.sink_patience
+        attempt.timer = self._loop.call_later(attempt.patience, self._on_expired, attempt)
 
     def _await(self, attempt: _Attempt, answer: Any) -> None:
         if attempt.over:
@@ -283,10 +302,9 @@ class Channel:
 
     def _on_expired(self, attempt: _Attempt) -> None:
         """The provider has had its time."""
-        seconds = self._service.settings.sink_patience
         self._abandon(attempt)
         self._free(attempt.events)
-        message = f"the consumer did not take the event within {seconds:g} s"
+        message = f"the consumer did not take the event within {attempt.patience:g} s"
         self._reports.failed(self.consumer, attempt.events, error(WBEM_E_PROVIDER_TIMED_OUT, message))
         self._advance()
 
