@@ -12,8 +12,9 @@ from openwmi import host, mof, testing
 from openwmi.contract import flags as f
 from openwmi.contract import operations as ops
 from openwmi.model import status as s
+from openwmi.model.errors import WbemError
 from openwmi.service.connection import Connection
-from openwmi.service.views.definition import read_view
+from openwmi.service.views.definition import MAX_DEPTH, read_view
 
 # As Microsoft's page registers it.
 REGISTRATION = """
@@ -252,20 +253,61 @@ def test_views_that_are_none(views: Views, name: str, code: int) -> None:
     assert views.status(ops.ExecQuery(f"SELECT * FROM {name}")) == code
 
 
+def stacked(views: Views, count: int, *, ways: int = 1) -> None:
+    """Views Level1 ... that stand on each other, with so many ways down from each."""
+    here = LEFT.replace("left", "views")
+    for level in range(1, count + 1):
+        source, space, key = (f"Level{level - 1}", here, "Id") if level > 1 else ("Disk", LEFT, "DeviceID")
+        queries = ", ".join([f'"SELECT {key} FROM {source}"'] * ways)
+        spaces, keys = ", ".join([space] * ways), ", ".join([f'"{key}"'] * ways)
+        text = f"""
+            [Union, ViewSources{{{queries}}}, ViewSpaces{{{spaces}}},
+             dynamic, provider("MS_VIEW_INSTANCE_PROVIDER")]
+            class Level{level} {{ [PropertySources{{{keys}}}, key] string Id; }};
+        """
+        views.compile(text, "root\\default\\views")
+
+
 @pytest.mark.req("F-40")
 def test_views_on_views_are_looked_at_once_each(views: Views) -> None:
-    """Forty levels with two ways down from each: a look at every way would never end."""
-    here = LEFT.replace("left", "views")
-    text = """
-        [Union, ViewSources{{"SELECT * FROM {0}", "SELECT * FROM {0}"}}, ViewSpaces{{{1}, {1}}},
-         dynamic, provider("MS_VIEW_INSTANCE_PROVIDER")]
-        class Level{2} {{ [PropertySources{{"{3}", "{3}"}}, key] string Id; }};
-    """
-    views.compile(text.format("Disk", LEFT, 0, "DeviceID"), "root\\default\\views")
-    for level in range(1, 41):
-        views.compile(text.format(f"Level{level - 1}", here, level, "Id"), "root\\default\\views")
+    """Many levels with two ways down from each: a look at every way would never end."""
+    stacked(views, MAX_DEPTH, ways=2)
     space = views.host.namespaces.named("root\\default\\views")
-    assert len(read_view(space, space.schema.class_named("Level40")).sources) == 2
+    assert len(read_view(space, space.schema.class_named(f"Level{MAX_DEPTH}")).sources) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.req("F-40")
+def test_views_on_views_have_a_bound(views: Views) -> None:
+    stacked(views, MAX_DEPTH + 1)
+    assert len(views.collect(ops.ExecQuery(f"SELECT * FROM Level{MAX_DEPTH}")).objects) == 3
+    query = ops.ExecQuery(f"SELECT * FROM Level{MAX_DEPTH + 1}")
+    assert views.status(query) == s.WBEM_E_INVALID_CLASS
+    space = views.host.namespaces.named("root\\default\\views")
+    with pytest.raises(WbemError, match=f"more than {MAX_DEPTH} views stand on each other"):
+        read_view(space, space.schema.class_named(f"Level{MAX_DEPTH + 1}"))
+
+
+@pytest.mark.req("F-40")
+def test_the_bound_holds_for_views_that_were_met_higher_up(views: Views) -> None:
+    """A short way down is looked at first: what is known from there must not hide how long the other way is."""
+    stacked(views, MAX_DEPTH - 1)
+    here = LEFT.replace("left", "views")
+    for number, (short, long) in enumerate([(29, 31), (1, 0)]):
+        first = f"Level{short}"
+        second = f"Level{long}" if long else "Both0"
+        views.compile(
+            f"""
+            [Union, ViewSources{{"SELECT Id FROM {first}", "SELECT Id FROM {second}"}},
+             ViewSpaces{{{here}, {here}}}, dynamic, provider("MS_VIEW_INSTANCE_PROVIDER")]
+            class Both{number} {{ [PropertySources{{"Id", "Id"}}, key] string Id; }};
+            """,
+            "root\\default\\views",
+        )
+    space = views.host.namespaces.named("root\\default\\views")
+    assert len(read_view(space, space.schema.class_named("Both0")).sources) == 2
+    with pytest.raises(WbemError, match="views stand on each other"):
+        read_view(space, space.schema.class_named("Both1"))
 
 
 @pytest.mark.req("F-40")

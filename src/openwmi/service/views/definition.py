@@ -12,6 +12,8 @@ from openwmi.model.paths import parse_path
 from openwmi.model.status import WBEM_E_CIRCULAR_REFERENCE, WBEM_E_INVALID_CLASS, WBEM_E_NOT_SUPPORTED
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from openwmi.model.classes import Class
     from openwmi.service.namespaces import Namespace
 
@@ -19,6 +21,8 @@ Kind = Literal["join", "union", "association"]
 Place = tuple[str, str]  # namespace and name of a view class, in lower case
 PROVIDER: Final = "MS_VIEW_INSTANCE_PROVIDER"
 MAX_SOURCES: Final = 64
+# Views that may stand on each other, the first included.
+MAX_DEPTH: Final = 32
 _KINDS: Final[tuple[tuple[str, Kind], ...]] = (
     ("joinon", "join"),
     ("union", "union"),
@@ -77,10 +81,10 @@ def is_view(class_: Class | None) -> bool:
 
 
 def read_view(space: Namespace, class_: Class) -> View:
-    """The definition of a view class; INVALID_CLASS when its qualifiers make none, CIRCULAR_REFERENCE when it is among
-    its own sources."""
+    """The definition of a view class; INVALID_CLASS when its qualifiers make none or it stands on too many,
+    CIRCULAR_REFERENCE when it is among its own sources."""
     view = _read(space, class_)
-    _check_circle(space, view, frozenset(((space.path.lower(), class_.name.lower()),)), set())
+    _check_below(view, frozenset(((space.path.lower(), class_.name.lower()),)), {})
     return view
 
 
@@ -167,22 +171,31 @@ def _joins(class_: Class, sources: tuple[Source, ...], text: object) -> tuple[Jo
     return tuple(found)
 
 
-def _check_circle(space: Namespace, view: View, above: frozenset[Place], done: set[Place]) -> None:
-    """CIRCULAR_REFERENCE where a source is one of the views above. done: views below which there is none; each is
-    looked at once, however many lead to it."""
+def _check_below(view: View, above: frozenset[Place], heights: dict[Place, int]) -> int:
+    """How many views stand on each other, this one included: INVALID_CLASS for too many, CIRCULAR_REFERENCE where a
+    source is one of the views above. heights: of those that are known; each is looked at once, however many lead to it.
+    """
+    most = 0
+    for one, class_ in _views_below(view):
+        key = (one.path.lower(), class_.name.lower())
+        if key in above:
+            raise error(
+                WBEM_E_CIRCULAR_REFERENCE,
+                f"view class {class_.name} of {one.path} is among its own sources",
+                parameter=class_.name,
+            )
+        if len(above) + heights.get(key, 1) > MAX_DEPTH:
+            raise _bad(class_, f"more than {MAX_DEPTH} views stand on each other")
+        if key not in heights:
+            heights[key] = _check_below(_read(one, class_), above | {key}, heights)
+        most = max(most, heights[key])
+    return most + 1
+
+
+def _views_below(view: View) -> Iterator[tuple[Namespace, Class]]:
+    """The views among the sources of a view, with the subclasses of sources."""
     for source in view.sources:
         for one in source.spaces:
             class_ = one.schema.find_class(source.class_name)
             below = [] if class_ is None else [class_, *one.schema.subclasses(class_.name)]
-            for each in below:
-                key = (one.path.lower(), each.name.lower())
-                if key in done or not is_view(each):
-                    continue
-                if key in above:
-                    raise error(
-                        WBEM_E_CIRCULAR_REFERENCE,
-                        f"view class {each.name} of {one.path} is among its own sources",
-                        parameter=each.name,
-                    )
-                _check_circle(one, _read(one, each), above | {key}, done)
-                done.add(key)
+            yield from ((one, each) for each in below if is_view(each))
