@@ -50,6 +50,10 @@ def far(target: str) -> Iterator[com.IWbemServices]:
     assert hr == 0
     yield services
     services.Release()
+    end = time.monotonic() + SECONDS
+    while listening():  # the next test would share a connection that has not been left yet
+        assert time.monotonic() < end
+        time.sleep(0.001)
 
 
 @pytest.fixture
