@@ -210,10 +210,10 @@ def test_a_context_that_can_do_less_is_refused(
     keys: kerberos.ServiceKeys,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    from openwmi.wire.kerberos import gss
     from openwmi.wire.kerberos import initiator as module
-    from openwmi.wire.kerberos import library
 
-    weaker = library.required_flags() & ~getattr(library.library().RequirementFlag, missing)
+    weaker = gss.required_flags() & ~getattr(gss.library().RequirementFlag, missing)
     monkeypatch.setattr(module, "required_flags", lambda: weaker)
     client, acceptor = kerberos.Initiator(credential, "host/localhost"), kerberos.Acceptor(keys, known)
     monkeypatch.setattr(client, "_finish", lambda: setattr(client, "_done", True))

@@ -6,7 +6,7 @@ Only `Initiator.prepare` talks to a KDC; everything else takes bytes and gives b
 
 from openwmi.wire.kerberos.acceptor import Acceptor
 from openwmi.wire.kerberos.credential import Credential, ServiceKeys
+from openwmi.wire.kerberos.gss import NoTicket
 from openwmi.wire.kerberos.initiator import Initiator
-from openwmi.wire.kerberos.library import NoTicket
 
 __all__ = ["Acceptor", "Credential", "Initiator", "NoTicket", "ServiceKeys"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from openwmi.wire.errors import AuthenticationFailed, LocalProtocolError
 from openwmi.wire.kerberos.context import KerberosContext
-from openwmi.wire.kerberos.library import library
+from openwmi.wire.kerberos.gss import library
 from openwmi.wire.spnego.mechanisms import without_frame
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from openwmi.wire.errors import AuthenticationFailed, LocalProtocolError
-from openwmi.wire.kerberos.library import CLAUSE, library, refused, required_flags
+from openwmi.wire.kerberos.gss import CLAUSE, library, refused, required_flags
 from openwmi.wire.rpc.constants import AuthType
 
 _BLOCK = bytes(16)

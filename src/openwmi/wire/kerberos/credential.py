@@ -10,7 +10,7 @@ import os
 from typing import TYPE_CHECKING, Any, Final
 
 from openwmi.wire.errors import LocalProtocolError
-from openwmi.wire.kerberos.library import library, no_ticket, principal
+from openwmi.wire.kerberos.gss import library, no_ticket, principal
 
 if TYPE_CHECKING:
     from collections.abc import Callable

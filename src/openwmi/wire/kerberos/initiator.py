@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from openwmi.wire.errors import LocalProtocolError
 from openwmi.wire.kerberos.context import KerberosContext
-from openwmi.wire.kerberos.library import library, no_ticket, principal, required_flags
+from openwmi.wire.kerberos.gss import library, no_ticket, principal, required_flags
 
 if TYPE_CHECKING:
     from openwmi.wire.kerberos.credential import Credential
