@@ -19,6 +19,7 @@ from tests.wire.test_dcom import SAMPLES as DCOM_SAMPLES
 from tests.wire.test_ntlm import acceptor as ntlm_acceptor
 from tests.wire.test_ntlm import initiator as ntlm_initiator
 from tests.wire.test_ntlm import shake as ntlm_shake
+from tests.wire.test_reports import INFORMATION, REPORTS
 from tests.wire.test_spnego import acceptor as spnego_acceptor
 from tests.wire.test_spnego import offer
 from tests.wire.test_spnego import shake as spnego_shake
@@ -27,6 +28,7 @@ from tests.wire.test_wmi import SAMPLES as WMI_SAMPLES
 
 from openwmi.wire.dcom import activation, objref
 from openwmi.wire.dcom.bindings import OFFERED, DualStringArray, tcp
+from openwmi.wire.dcom.errorinfo import read_error_info
 from openwmi.wire.dcom.method import ObjectMethod
 from openwmi.wire.dcom.properties import (
     ActivationContextInfo,
@@ -46,11 +48,11 @@ from openwmi.wire.rpc import AuthLevel, ClientConnection, Limits, ServerConnecti
 from openwmi.wire.rpc import events as e
 from openwmi.wire.rpc.pdus import decode
 from openwmi.wire.spnego.tokens import NegTokenInit, NegTokenResp
-from openwmi.wire.wmi import services
+from openwmi.wire.wmi import reports, services
 
 Target = tuple[list[bytes], Callable[[bytes], object]]
 
-KINDS = 8
+KINDS = 10
 COUNT = 1_000_000 // KINDS + 1 if DEEP else 400
 SLOWEST = 0.5  # seconds for one mutant, on a machine that others use, too
 IID = UUID(int=9)
@@ -244,6 +246,8 @@ def any_stub(data: bytes) -> None:
 
 
 TARGETS["stubs"] = (STUBS, any_stub)
+TARGETS["reports"] = (REPORTS, reports.read)
+TARGETS["error information"] = (INFORMATION, read_error_info)
 
 
 @pytest.mark.slow

@@ -31,6 +31,7 @@ CLSID_SpecialSystemProperties: Final = ole(0x1B9)
 CLSID_PropsOutInfo: Final = ole(0x339)
 CLSID_ScmReplyInfo: Final = ole(0x1B6)
 CLSID_ErrorExtension: Final = ole(0x31C)
+CLSID_ErrorObject: Final = ole(0x31B)
 
 IRemUnknown: Final = SyntaxId(IID_IRemUnknown)
 IRemUnknown2: Final = SyntaxId(IID_IRemUnknown2)

@@ -10,6 +10,7 @@ from openwmi.wire.dcom.activation import ActivatedAnswer
 from openwmi.wire.dcom.exporter import ResolveOxid2Answer, ResolveOxidAnswer
 from openwmi.wire.dcom.method import ObjectMethod
 from openwmi.wire.dcom.properties import ScmReply
+from openwmi.wire.decoding.extensions import extension
 from openwmi.wire.decoding.interfaces import INTERFACES, AnyMethod, Interface
 from openwmi.wire.decoding.objects import described
 from openwmi.wire.decoding.values import Printer, message_of, octets
@@ -148,7 +149,7 @@ class Call:
             this, inputs = method.called(stub)
             document: dict[str, Any] = {"causality": str(this.cid)}
             if this.extensions:
-                document["extensions"] = self._printer.value(this.extensions)
+                document["extensions"] = [extension(one, self._printer, asks=True) for one in this.extensions]
         else:
             inputs, document = method.called(stub), {}
         self._inputs = inputs
@@ -159,7 +160,9 @@ class Call:
         if isinstance(method, ObjectMethod):
             that, outputs = method.answered(stub)
             if that.extensions:
-                document["extensions"] = self._printer.value(that.extensions)
+                document["extensions"] = [
+                    extension(one, self._printer, asks=False) for one in that.extensions
+                ]
         else:
             outputs = method.answered(stub)
         self._learn(outputs)

@@ -31,3 +31,6 @@ IID_IWbemClassObject: Final = UUID("dc12a681-737f-11cf-884d-00aa004b2e24")
 CLSID_WbemClassObject: Final = UUID("4590f812-1d3a-11d0-891f-00aa004b2e24")
 CLSID_WbemLevel1Login: Final = UUID("8bc3f05e-d86b-11d0-a075-00c04fb68820")
 CLSID_UnsecuredApartment: Final = UUID("49bd2028-1523-11d1-ad79-00c04fd8fdff")
+
+# An ORPC extension of our own ([MS-DCOM] 2.2.21); see wire.wmi.reports.
+EXTENT_Reports: Final = UUID("879fb9ed-552b-4608-8579-aa3990d2b104")
