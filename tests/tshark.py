@@ -22,20 +22,11 @@ class Judgement(NamedTuple):
     sealed: int
 
 
-def judged(capture: Path, *options: str) -> Judgement:
-    """What tshark says about a capture. options: of tshark, such as `-o ntlmssp.nt_password:...`."""
+def told(capture: Path, fields: tuple[str, ...], *options: str) -> list[list[str]]:
+    """The fields of each packet of a capture. options: of tshark, such as `-o ntlmssp.nt_password:...`."""
     program = shutil.which("tshark")
     if program is None:
         pytest.skip("tshark is not installed (Debian: tshark)")
-    fields = (
-        "frame.number",
-        "_ws.col.Protocol",
-        "_ws.malformed",
-        "_ws.expert.severity",
-        "_ws.expert.message",
-        "dcerpc.encrypted_stub_data",
-        "dcerpc.decrypted_stub_data",
-    )
     command = [program, "-r", str(capture), *options, "-T", "fields", "-E", "separator=|"]
     for field in fields:
         command += ["-e", field]
@@ -43,6 +34,23 @@ def judged(capture: Path, *options: str) -> Judgement:
     assert done.returncode == 0, done.stderr
     rows = [line.split("|") for line in done.stdout.splitlines()]
     assert rows, "tshark saw no packet"
+    return rows
+
+
+_FIELDS = (
+    "frame.number",
+    "_ws.col.Protocol",
+    "_ws.malformed",
+    "_ws.expert.severity",
+    "_ws.expert.message",
+    "dcerpc.encrypted_stub_data",
+    "dcerpc.decrypted_stub_data",
+)
+
+
+def judged(capture: Path, *options: str) -> Judgement:
+    """What tshark says about a capture."""
+    rows = told(capture, _FIELDS, *options)
     return Judgement(
         protocols=[row[1] for row in rows],
         wrong=[f"{row[0]} {row[1]}: {row[4] or row[2]}" for row in rows if row[2] or _failed(row[3])],
