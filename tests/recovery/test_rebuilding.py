@@ -22,7 +22,8 @@ from openwmi.mof.resolution import DEFAULT_NAMESPACE
 from openwmi.recovery import rebuilding
 from openwmi.recovery.moffiles import read, store
 from openwmi.repository import care, damage
-from openwmi.repository.store import FORMAT, Store
+from openwmi.repository.making import FORMAT
+from openwmi.repository.store import Store
 from openwmi.service.access import CLOSED, DEFAULT
 
 pytestmark = [pytest.mark.slow, pytest.mark.req("C-44")]
@@ -147,6 +148,22 @@ def emptied(place: Place) -> None:
     os.truncate(place.path, 0)
 
 
+def of_one_byte(place: Place) -> None:
+    os.truncate(place.path, 1)
+
+
+def cut_in_the_header(place: Place) -> None:
+    os.truncate(place.path, 60)
+
+
+def begun_anew(place: Place) -> None:
+    """As SQLite leaves a file that it has taken for a new one."""
+    os.truncate(place.path, 0)
+    connection = sqlite3.connect(place.path)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.close()
+
+
 def instances_gone(place: Place) -> None:
     place.overwrite((place.page_of("instance") - 1) * PAGE, bytes(PAGE))
 
@@ -155,7 +172,8 @@ def nothing_but_noise(place: Place) -> None:
     place.path.write_bytes(os.urandom(place.path.stat().st_size))
 
 
-LOSSES = [truncated, zeroed, garbage_header, emptied, instances_gone, nothing_but_noise]
+SHORTENED = [emptied, of_one_byte, cut_in_the_header, begun_anew]
+LOSSES = [truncated, zeroed, garbage_header, *SHORTENED, instances_gone, nothing_but_noise]
 
 
 @pytest.mark.parametrize("harm", LOSSES)
@@ -272,10 +290,23 @@ def test_what_is_not_damaged_is_left_alone(place: Place, state: Callable[[Place]
     assert place.aside() == []
 
 
-@pytest.mark.parametrize("content", [b"", b"root:x:0:0\n" * 1000])
-def test_a_file_of_somebody_else_stays_where_it_is(tmp_path: Path, content: bytes) -> None:
-    file = tmp_path / "passwd"
+def foreign_database() -> bytes:
+    connection = sqlite3.connect(":memory:")
+    connection.execute("CREATE TABLE bookmark (address TEXT)")
+    return connection.serialize()
+
+
+@pytest.mark.parametrize("content", [b"", b"root:x:0:0\n" * 1000, foreign_database()])
+@pytest.mark.parametrize("name", ["passwd", damage.STORE])
+def test_a_file_of_somebody_else_stays_as_it_is(tmp_path: Path, content: bytes, name: str) -> None:
+    file = tmp_path / name
     file.write_bytes(content)
+    with pytest.raises(WbemError) as caught:
+        Store(str(file))
+    assert caught.value.code == s.WBEM_E_CRITICAL_ERROR
+    assert file.read_bytes() == content
+    if name == damage.STORE and content != foreign_database():
+        return  # by its name it is a store, and its owner rebuilds it
     rebuilding.mend(str(file), f"{file}.owner")
     assert file.read_bytes() == content
     assert list(tmp_path.iterdir()) == [file]
@@ -400,6 +431,35 @@ def test_who_does_not_own_it_hears_what_is_wrong(place: Place) -> None:
     assert caught.value.code == s.WBEM_E_CRITICAL_ERROR
     assert "openwmi serve rebuilds it" in (caught.value.hint or "")
     assert place.aside() == []
+
+
+@pytest.mark.parametrize("harm", SHORTENED)
+def test_who_does_not_own_it_makes_no_new_store_of_it(place: Place, harm: Callable[[Place], None]) -> None:
+    """SQLite takes such a file for a database that begins: with it, who may do what would be as on a new machine."""
+    harm(place)
+    log = Path(f"{place.path}-wal")
+    log.write_bytes(b"what the store has not taken over yet")
+    before = place.path.read_bytes()
+    host = place.host()
+    with pytest.raises(WbemError) as caught:
+        host.namespaces.refresh()
+    assert caught.value.code == s.WBEM_E_CRITICAL_ERROR
+    assert "openwmi serve rebuilds it" in (caught.value.hint or "")
+    assert place.path.read_bytes() == before
+    assert harm is begun_anew or log.exists(), "SQLite deletes it"
+    place.mend()
+    assert place.descriptor("root") == CLOSED.dacl
+    assert len(place.aside()) == 1
+
+
+@pytest.mark.parametrize("size", [0, 1, 16, 99, 100, 101, 104, 108, 1024, PAGE - 1, PAGE, PAGE + 1])
+def test_of_a_store_that_ends_early_nobody_makes_a_new_one(place: Place, size: int) -> None:
+    os.truncate(place.path, size)
+    before = place.path.read_bytes()
+    with pytest.raises(WbemError) as caught:
+        Store(str(place.path))
+    assert caught.value.code == s.WBEM_E_CRITICAL_ERROR
+    assert place.path.read_bytes() == before
 
 
 OPENER = """

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,75 @@ def test_what_is_put_is_there_after_reopening(file: str, item: Class) -> None:
     found = second.instance(NAMESPACE, item, lambda _: None, root="item", ident=".ID=1")
     assert found is not None
     assert found.Text == "x\ud800\n\"'"
+
+
+@pytest.mark.req("C-44")
+def test_a_store_has_its_name_once_it_is_whole(file: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a file without tables is a damaged one, whoever looks at it while another process makes it."""
+    linked = os.link
+
+    def link(fresh: str, path: str) -> None:
+        assert not os.path.exists(path)
+        with closing(sqlite3.connect(fresh)) as connection:
+            assert connection.execute("SELECT count(*) FROM setting").fetchone() == (2,)
+        linked(fresh, path)
+
+    monkeypatch.setattr(os, "link", link)
+    Repository(file).store.close()
+    assert os.listdir(os.path.dirname(file)) == [os.path.basename(file)]
+
+
+@pytest.mark.req("C-44")
+def test_of_two_that_make_a_store_the_first_one_wins(
+    file: str, item: Class, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    linked = os.link
+
+    def link(fresh: str, path: str) -> None:
+        monkeypatch.undo()
+        other = Repository(path)
+        put(other, item, 7)
+        linked(fresh, path)
+
+    monkeypatch.setattr(os, "link", link)
+    assert ids(Repository(file), item) == [7]
+
+
+def test_a_file_system_without_links(file: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def link(fresh: str, path: str) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", link)
+    Repository(file).store.close()
+    assert Repository(file).store.setting("format") == "1"
+
+
+def test_a_store_that_was_deleted_comes_back_for_no_thread(file: str) -> None:
+    """Not as an empty file, at least."""
+    store = Repository(file).store
+    for one in os.listdir(os.path.dirname(file)):
+        os.unlink(os.path.join(os.path.dirname(file), one))
+    caught: list[WbemError] = []
+
+    def look() -> None:
+        try:
+            store.setting("format")
+        except WbemError as failure:
+            caught.append(failure)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    thread.join()
+    assert caught[0].code == s.WBEM_E_CRITICAL_ERROR
+    assert not os.path.exists(file)
+
+
+@pytest.mark.parametrize("name", ["a?b.db", "50%25.db", "#1.db", "ä b&c.db"])
+def test_any_name_will_do(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    Repository(str(path)).store.close()
+    assert Repository(str(path)).store.setting("format") == "1"
+    assert [one.name for one in tmp_path.iterdir() if "-" not in one.name] == [name]
 
 
 def test_only_its_owner_may_read_it(file: str) -> None:

@@ -23,8 +23,9 @@ from openwmi.recovery.moffiles import read, store
 from openwmi.recovery.salvaging import Filling, fresh_host
 from openwmi.repository import damage
 from openwmi.repository.care import RECOVERY, list_beside, put_list_beside, recovery_list, told_rebuilt
+from openwmi.repository.making import FORMAT
 from openwmi.repository.salvage import Remains
-from openwmi.repository.store import FORMAT, open_here
+from openwmi.repository.store import open_here
 from openwmi.repository.text import dumped
 from openwmi.service.access import CLOSED
 from openwmi.service.limits import SECURITY, THIS

@@ -17,7 +17,8 @@ from openwmi.model.status import (
 )
 from openwmi.repository.damage import LIST, read_only, setting
 from openwmi.repository.encoding import unpacked_class
-from openwmi.repository.store import FORMAT, MEMORY, Store
+from openwmi.repository.making import FORMAT
+from openwmi.repository.store import MEMORY, Store
 from openwmi.repository.text import dumped, loaded
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def remember(store: Store, file: str) -> None:
 
 def rebuilt(path: str) -> list[str]:
     """What there is to say of a store that was rebuilt by itself; nothing for any other one."""
-    if not os.path.exists(path) or os.path.getsize(path) == 0:
+    if not os.path.exists(path):
         return []
     try:
         store = Store(path)
@@ -146,8 +147,6 @@ def inspect(path: str) -> Inspection:
     The file must be there. Other processes may go on using it.
     """
     size = os.path.getsize(path)
-    if size == 0:
-        return Inspection({}, size, ["the file is empty"])
     counts: dict[str, int] = {}
     try:
         store = Store(path)
@@ -233,8 +232,8 @@ def restore(path: str, backup: str, *, force: bool) -> None:
     source = _backup_opened(backup)
     prepared = f"{path}.restoring"
     try:
-        os.makedirs(os.path.dirname(os.path.abspath(path)), mode=0o700, exist_ok=True)
-        _made(path)
+        if not os.path.exists(path):
+            Store(path).close()
         target = _target(path, force=force)
         try:
             _prepare(source, prepared, _last_change(target))

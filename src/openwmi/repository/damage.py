@@ -30,6 +30,8 @@ BESIDE: Final = ("-wal", "-shm")
 # How long a start may look for damage. What a large store has beyond that, its first reader finds.
 LOOK_SECONDS: Final = 3.0
 _STEPS: Final = 20_000
+# Every database begins with that many bytes (sqlite.org/fileformat2.html, 1.3).
+_HEADER: Final = 100
 # The bytes that SQLite locks: pending, reserved, and those that readers share (sqlite.org/fileformat2.html, 1.4). A
 # connection to a database in WAL mode holds a shared lock for as long as it is open.
 _LOCKED_FROM: Final = 0x40000000
@@ -54,9 +56,11 @@ def damage(path: str, *, form: str, ours: bool, seconds: float = LOOK_SECONDS) -
     ours: it is known to be a store. Else only what says its format is one.
     """
     try:
-        if os.path.getsize(path) == 0:
-            return "the file is empty" if ours else None
+        if (fault := shortened(path)) is not None:
+            return fault if ours else None
         with closing(read_only(path)) as connection:
+            if connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None:
+                return "the file has no tables" if ours else None
             found = connection.execute("SELECT value FROM setting WHERE name = 'format'").fetchone()
             if found is not None and found[0] != form:
                 return None
@@ -69,6 +73,17 @@ def damage(path: str, *, form: str, ours: bool, seconds: float = LOOK_SECONDS) -
         return str(failure) if ours and is_damage(failure) else None
     except OSError:
         return None
+
+
+def shortened(path: str) -> str | None:
+    """What is wrong with a file that is too short for any database; None for a longer one, and for none."""
+    try:
+        size = os.path.getsize(path)
+    except OSError:
+        return None
+    if size == 0:
+        return "the file is empty"
+    return f"the file ends after {size} bytes" if size < _HEADER else None
 
 
 def setting(path: str, name: str) -> str | None:
@@ -84,17 +99,20 @@ def setting(path: str, name: str) -> str | None:
 def read_only(path: str) -> sqlite3.Connection:
     """A connection that changes nothing, not even by writing the log into the file when it is closed. A file without a
     log beside it is whole by itself."""
-    from urllib.parse import quote
-
     log = "" if os.path.exists(f"{path}-wal") else "&immutable=1"
-    name = f"file:{quote(os.path.abspath(path))}?mode=ro{log}"
-    connection = sqlite3.connect(name, uri=True, isolation_level=None)
+    connection = sqlite3.connect(address(path, "ro") + log, uri=True, isolation_level=None)
     try:
         connection.execute("PRAGMA trusted_schema = OFF")
     except sqlite3.Error:
         connection.close()
         raise
     return connection
+
+
+def address(path: str, mode: str) -> str:
+    """The name of a database that is there, for a connection of that mode: none makes a new file."""
+    escaped = os.path.abspath(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+    return f"file:{'/' if os.sep != '/' else ''}{escaped.replace(os.sep, '/')}?mode={mode}"
 
 
 @contextmanager

@@ -1,16 +1,7 @@
-"""The SQLite file of a store: its tables, its connections, its transactions.
+"""The SQLite file of a store (its tables: making.py): its connections, its transactions.
 
-    namespace   id, path, folded (unique)                      every namespace but the standard ones' schema
-    class       namespace, folded (unique), superclass, body   what each class says itself
-    shape       id, names (unique)                             property names that many instances share
-    instance    id, namespace, root, ident (unique), class, shape, body, defaults, extras
-    value       namespace, class, property, value -> instance  keys and [Indexed] properties, for queries
-    change      sequence, namespace, kind, class, path, before    the log every process reads
-    setting     name, value                                    format version, autorecover list, ...
-
-`root` is the class that introduced the keys, so that siblings share one key space (A-093); `ident` is the key part of
-the path, folded. One writer at a time, many readers, each thread with a connection of its own (WAL). A commit is on the
-disk when it returns (synchronous=FULL): a kill -9 at any moment leaves the last committed state.
+One writer at a time, many readers, each thread with a connection of its own (WAL). A commit is on the disk when it
+returns (synchronous=FULL): a kill -9 at any moment leaves the last committed state.
 """
 
 from __future__ import annotations
@@ -22,20 +13,27 @@ import weakref
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
-from openwmi.model.errors import error
+from openwmi.model.errors import WbemError, error
 from openwmi.model.status import (
     WBEM_E_CRITICAL_ERROR,
     WBEM_E_DATABASE_VER_MISMATCH,
     WBEM_E_OUT_OF_DISK_SPACE,
     WBEM_E_TIMED_OUT,
 )
-from openwmi.repository.damage import identity, is_damage, is_ready
+from openwmi.repository.damage import (
+    address,
+    identity,
+    is_damage,
+    is_ready,
+    is_store,
+    shortened,
+)
+from openwmi.repository.making import FORMAT, made, make_tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from types import TracebackType
 
-FORMAT: Final = 1
 MEMORY: Final = ":memory:"
 # How long a snapshot lasts: what is written meanwhile can not be cleared away from the log.
 SNAPSHOT_SECONDS: Final = 30.0
@@ -50,52 +48,10 @@ _WHAT_TO_DO: Final = (
     " openwmi repository check says what is wrong, openwmi repository restore FILE puts a backup in its place"
 )
 
+_IS_ONE: Final = "SELECT 1 FROM sqlite_master WHERE name = 'setting'"
+
 _ONE: Final = sqlite3.Cursor.fetchone
 _ALL: Final = sqlite3.Cursor.fetchall
-
-_TABLES: Final = """
-CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE namespace (id INTEGER PRIMARY KEY, path TEXT NOT NULL, folded TEXT NOT NULL UNIQUE);
-CREATE TABLE class (
-    id INTEGER PRIMARY KEY,
-    namespace INTEGER NOT NULL REFERENCES namespace (id) ON DELETE CASCADE,
-    folded TEXT NOT NULL,
-    superclass TEXT,
-    body TEXT NOT NULL
-);
-CREATE UNIQUE INDEX class_name ON class (namespace, folded);
-CREATE TABLE shape (id INTEGER PRIMARY KEY, names TEXT NOT NULL UNIQUE);
-CREATE TABLE instance (
-    id INTEGER PRIMARY KEY,
-    namespace INTEGER NOT NULL REFERENCES namespace (id) ON DELETE CASCADE,
-    root TEXT NOT NULL,
-    ident TEXT NOT NULL,
-    class TEXT NOT NULL,
-    shape INTEGER NOT NULL REFERENCES shape (id),
-    body TEXT NOT NULL,
-    defaults TEXT,
-    extras TEXT
-);
-CREATE UNIQUE INDEX instance_path ON instance (namespace, root, ident);
-CREATE INDEX instance_class ON instance (namespace, class);
-CREATE TABLE value (
-    namespace INTEGER NOT NULL,
-    class TEXT NOT NULL,
-    property TEXT NOT NULL,
-    value BLOB,
-    instance INTEGER NOT NULL REFERENCES instance (id) ON DELETE CASCADE
-);
-CREATE INDEX value_lookup ON value (namespace, class, property, value, instance);
-CREATE INDEX value_instance ON value (instance);
-CREATE TABLE change (
-    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
-    namespace TEXT NOT NULL,
-    kind TEXT NOT NULL,
-    class TEXT NOT NULL,
-    path TEXT,
-    before TEXT
-);
-"""
 
 
 def _fault(failure: sqlite3.Error) -> Exception:
@@ -109,6 +65,21 @@ def _fault(failure: sqlite3.Error) -> Exception:
     if is_damage(failure):
         fault.hint = _WHAT_TO_DO
     return fault
+
+
+def _no_store(path: str, fault: str) -> WbemError:
+    """A file that is there, but no store: whoever opens it must not make a new one of it, since the old one's security
+    descriptors and subscriptions would be gone without a word (C-44)."""
+    failure = error(WBEM_E_CRITICAL_ERROR, f"{path} is no repository, or one that is damaged: {fault}")
+    failure.hint = _WHAT_TO_DO if is_store(path) else "a new repository is made where there is no file yet"
+    return failure
+
+
+def _make(path: str) -> None:
+    try:
+        made(path)
+    except sqlite3.Error as failure:
+        raise _fault(failure) from failure
 
 
 class _Slot:
@@ -250,8 +221,8 @@ class Store:
         if path == MEMORY:
             # One connection for all threads: a private in-memory database belongs to its connection.
             self._memory = self._opened(MEMORY)
-        else:
-            os.makedirs(os.path.dirname(os.path.abspath(path)), mode=0o700, exist_ok=True)
+        elif not os.path.exists(path):
+            _make(path)
         _OPEN.add(self)
         try:
             self._prepare()
@@ -270,6 +241,9 @@ class Store:
         """A connection to the file that has this name, and not to one that was replaced meanwhile (C-44)."""
         for _ in range(_REPLACED_TIMES):
             before = identity(path)
+            # SQLite takes such a file for one that begins, and deletes the log beside it.
+            if before is not None and (missing := shortened(path)) is not None:
+                raise _no_store(path, missing)
             try:
                 connection = self._connected(path)
             except sqlite3.Error as failure:
@@ -291,7 +265,8 @@ class Store:
     @staticmethod
     def _connected(path: str) -> sqlite3.Connection:
         connection = sqlite3.connect(
-            path,
+            path if path == MEMORY else address(path, "rw"),
+            uri=path != MEMORY,
             timeout=PATIENCE_SECONDS,
             isolation_level=None,
             check_same_thread=False,
@@ -299,11 +274,13 @@ class Store:
         )
         try:
             if path != MEMORY:
+                if connection.execute(_IS_ONE).fetchone() is None:
+                    raise _no_store(path, "it has no settings")
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA trusted_schema = OFF")
-        except sqlite3.Error:
+        except (sqlite3.Error, WbemError):
             connection.close()
             raise
         return connection
@@ -330,21 +307,9 @@ class Store:
         return _open_one(self._slot())
 
     def _prepare(self) -> None:
-        """Make the tables of a new file; refuse one of another format."""
-        if not self.rows("SELECT 1 FROM sqlite_master WHERE name = 'setting'"):
-            with self.writing() as connection:
-                if (
-                    connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'setting'").fetchone()
-                    is None
-                ):
-                    for statement in _TABLES.split(";\n"):
-                        connection.execute(statement)
-                    connection.execute("INSERT INTO setting VALUES ('format', ?)", (str(FORMAT),))
-                    connection.execute(
-                        "INSERT INTO setting VALUES ('created', strftime('%Y%m%d%H%M%S.000000+000', 'now'))"
-                    )
-            if self.path != MEMORY:
-                os.chmod(self.path, 0o600)
+        """Make the tables of a store in memory; refuse one of another format."""
+        if self._memory is not None:
+            make_tables(_open_one(self._memory))
         ((version,),) = self.rows("SELECT value FROM setting WHERE name = 'format'") or [("?",)]
         if version != str(FORMAT):
             raise error(
