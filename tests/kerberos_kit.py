@@ -63,6 +63,7 @@ class Kdc:
 
     realm = REALM
     user = "ada"
+    users = ("ada", "bob", "carol", "dave")
     password = "Sesame open"
     services = ("HOST", "host", "RPCSS")
 
@@ -95,10 +96,10 @@ class Kdc:
     def _fill(self) -> None:
         self._run("kdb5_util", "create", "-s", "-r", REALM, "-P", "master of nothing")
         names = [f"{service}/{host}" for service in self.services for host in service_hosts()]
-        orders = [f'addprinc -pw "{self.password}" {self.user}', f'addprinc -pw "{self.password}" bob']
+        orders = [f'addprinc -pw "{self.password}" {user}' for user in self.users]
         orders += [f"addprinc -randkey {name}" for name in names]
         orders += [f"ktadd -k {self.keytab} {name}" for name in names]
-        orders.append(f"ktadd -k {self.client_keytab} -norandkey {self.user} bob")
+        orders.append(f"ktadd -k {self.client_keytab} -norandkey {' '.join(self.users)}")
         self._run("kadmin.local", "-r", REALM, text="\n".join(orders) + "\n")
 
     def _started(self) -> subprocess.Popen[str]:

@@ -37,13 +37,23 @@ def kerberized(machine: host.Host, kdc: Kdc) -> Iterator[Serving]:
         yield made
 
 
-@pytest.fixture(params=[None, *WAYS], ids=lambda way: "embedded" if way is None else str(way))
-def seam(request: pytest.FixtureRequest, machine: host.Host) -> Seam:
-    """The Services under test, reached in every way there is."""
-    way: Way | None = request.param
+def _seam(request: pytest.FixtureRequest, way: Way | None) -> Seam:
+    machine = request.getfixturevalue("machine")
     if way is None:
         return Seam(machine)
     return WireSeam(machine, request.getfixturevalue("server" if way.auth == "ntlm" else "kerberized"), way)
+
+
+@pytest.fixture(params=[None, *WAYS], ids=lambda way: "embedded" if way is None else str(way))
+def seam(request: pytest.FixtureRequest) -> Seam:
+    """The Services under test, reached in every way there is."""
+    return _seam(request, request.param)
+
+
+@pytest.fixture(params=WAYS, ids=str)
+def wire(request: pytest.FixtureRequest) -> Seam:
+    """The same, over the wire alone."""
+    return _seam(request, request.param)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -53,5 +63,6 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
         return None
     names = pyfuncitem._fixtureinfo.argnames
     arguments = {name: pyfuncitem.funcargs[name] for name in names}
-    pyfuncitem.funcargs["seam"].run(pyfuncitem.obj, arguments)
+    (seam,) = (one for one in arguments.values() if isinstance(one, Seam))
+    seam.run(pyfuncitem.obj, arguments)
     return True

@@ -133,9 +133,6 @@ class Seam:
     def needs_push(self) -> None:
         """Skip a test about what an enumerator cannot tell: progress, error objects, partial success."""
 
-    def needs_local(self) -> None:
-        """Skip a test about what only the machine itself shows."""
-
     async def event_sink(self) -> Any:
         """The sink of the machine itself for extrinsic events: whoever raises them is no matter to who hears them."""
         return await self.services.event_sink()

@@ -62,11 +62,13 @@ IGNORED = [1 << bit for bit in range(12, 17)] + [0x100000]
 every_method = pytest.mark.parametrize("method", LEGAL)
 
 
-async def refusal(seam: Seam, operation: ops.AnyOperation, flags: int = 0) -> int | None:
+async def refusal(
+    seam: Seam, operation: ops.AnyOperation, flags: int = 0, *, services: Any = None
+) -> int | None:
     """The code a call is refused with; None when it is accepted. A refused call leaves its sink alone."""
     sink = Recorder()
     try:
-        call = await seam.start(operation, sink, flags)
+        call = await seam.start(operation, sink, flags, services=services)
     except WbemError as refused:
         await asyncio.sleep(0)
         assert sink.events == []
@@ -178,23 +180,67 @@ async def test_texts_have_a_length_that_is_tested_first(seam: Seam, operation: A
     assert await refusal(seam, operation("x" * (longest + 1))) == WBEM_E_QUOTA_VIOLATION
 
 
-@pytest.mark.req("calls:A10", "calls:B16", "calls:I2")
-async def test_missing_rights_and_levels_are_refused_by_the_call(seam: Seam) -> None:
-    blind = await seam.connect(caller=seam.caller._replace(granted=f.WBEM_METHOD_EXECUTE))
-    reader = await seam.connect(caller=seam.caller._replace(granted=f.WBEM_ENABLE))
-    far = await seam.connect(caller=seam.caller._replace(granted=f.WBEM_ENABLE, remote=True))
-    shy = await seam.connect(caller=seam.caller._replace(impersonation=2))
-    for services, operation in (
-        (blind, ops.GetObject(None)),
-        (reader, ops.ExecMethod("Thing", "Do")),
-        (far, ops.GetObject(None)),
-        (shy, ops.GetObject(None)),
-    ):
-        with pytest.raises(WbemError) as refused:
-            await seam.start(operation, Recorder(), services=services)
-        assert refused.value.code == WBEM_E_ACCESS_DENIED
+# calls.md I.2: what an operation needs beside Enable, where the call itself tests it.
+NEEDED = {"ExecMethod": f.WBEM_METHOD_EXECUTE}
+
+
+@pytest.mark.slow
+@pytest.mark.req("calls:B16", "calls:B92", "calls:I2")
+async def test_missing_rights_are_refused_by_the_call(seam: Seam) -> None:
+    """With every right but its own an operation is refused, with its own alone it is not."""
+
+    async def denied(granted: int) -> set[str]:
+        services = await seam.connect(caller=seam.caller._replace(granted=granted))
+        codes = {name: await refusal(seam, one, services=services) for name, one in EXAMPLES.items()}
+        return {name for name, code in codes.items() if code == WBEM_E_ACCESS_DENIED}
+
+    assert await denied(f.WBEM_ENABLE) == set(NEEDED)
+    assert await denied(f.ALL_NAMESPACE_RIGHTS) == set()
+    for right in set(NEEDED.values()):
+        owners = {method for method, needed in NEEDED.items() if needed == right}
+        assert await denied(f.ALL_NAMESPACE_RIGHTS & ~right) == owners
+        assert await denied(f.WBEM_ENABLE | right) == set(NEEDED) - owners
+
+
+# What changes things is accepted, and learns at the end that it may not (calls.md I6).
+WRITES = [ops.PutClass(THING), ops.DeleteInstance("__Namespace.Name='None'")]
+
+
+@pytest.mark.parametrize("operation", WRITES, ids=["PutClass", "DeleteInstance"])
+@pytest.mark.req("calls:B18", "calls:I2", "calls:I6")
+async def test_missing_rights_to_write_come_with_the_final_status(
+    seam: Seam, operation: ops.AnyOperation
+) -> None:
+    readers_only = f.ALL_NAMESPACE_RIGHTS & ~(f.WBEM_FULL_WRITE_REP | f.WBEM_PARTIAL_WRITE_REP)
+    reader = await seam.connect(caller=seam.caller._replace(granted=readers_only))
+    heard = await seam.hear(operation, services=reader)
+    assert heard.outcome.status == WBEM_E_ACCESS_DENIED
+    assert heard.sink.kinds == ["completed", "released"]
     heard = await seam.hear(ops.GetObject(None), services=reader)
     assert heard.outcome.status == 0
+
+
+@pytest.mark.parametrize("remote", [False, True])
+@pytest.mark.req("calls:A36", "calls:B16", "calls:I2", "calls:I3")
+async def test_who_may_not_enter_learns_it_no_later_than_with_the_first_call(
+    seam: Seam, remote: bool
+) -> None:
+    """Without Enable, or remote without Remote Enable. Log-on over the wire refuses this already."""
+    granted = f.WBEM_ENABLE if remote else f.WBEM_METHOD_EXECUTE
+
+    async def enter() -> None:
+        services = await seam.connect(caller=seam.caller._replace(granted=granted, remote=remote))
+        await seam.start(ops.GetObject(None), Recorder(), services=services)
+
+    with pytest.raises(WbemError) as refused:
+        await enter()
+    assert refused.value.code == WBEM_E_ACCESS_DENIED
+
+
+@pytest.mark.req("calls:A10", "calls:B16")
+async def test_a_level_that_does_not_let_the_service_act_is_refused_by_the_call(seam: Seam) -> None:
+    shy = await seam.connect(caller=seam.caller._replace(impersonation=2))
+    assert await refusal(seam, ops.GetObject(None), services=shy) == WBEM_E_ACCESS_DENIED
 
 
 AFTERWARDS: list[Any] = [
@@ -298,3 +344,5 @@ async def test_the_event_sink_needs_the_right_to_write(seam: Seam) -> None:
     with pytest.raises(WbemError) as denied:
         await reader.event_sink()
     assert denied.value.code == WBEM_E_ACCESS_DENIED
+    writer = await seam.connect(caller=seam.caller._replace(granted=f.WBEM_ENABLE | f.WBEM_FULL_WRITE_REP))
+    assert await writer.event_sink()

@@ -5,8 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-import pytest
-from tests.conformance.support import Recorder, Seam
+from tests.conformance.support import Recorder
 from tests.conformance.wire import WAYS, WireSeam
 
 from openwmi.contract.operations import GetObject
@@ -18,14 +17,7 @@ from openwmi.wire.rpc import AuthLevel
 LEVELS = {"privacy": AuthLevel.PRIVACY, "integrity": AuthLevel.INTEGRITY}
 
 
-def of_the_wire(seam: Seam) -> WireSeam:
-    if not isinstance(seam, WireSeam):
-        pytest.skip("there is no wire")
-    return seam
-
-
-async def test_log_on_level_and_ports(seam: Seam) -> None:
-    wire = of_the_wire(seam)
+async def test_log_on_level_and_ports(wire: WireSeam) -> None:
     channel = wire.opened[0].machine.channel
     assert type(channel.context) is {"ntlm": Ntlm, "kerberos": Kerberos}[wire.way.auth]
     assert channel.level == LEVELS[wire.way.level]
@@ -33,8 +25,7 @@ async def test_log_on_level_and_ports(seam: Seam) -> None:
     assert (channel.remote.port == resolver) is (wire.way.ports == 1)
 
 
-async def test_delivery(seam: Seam) -> None:
-    wire = of_the_wire(seam)
+async def test_delivery(wire: WireSeam) -> None:
     came_to: list[int] = []
 
     def heard(_: Any) -> None:

@@ -21,14 +21,14 @@ from tests.kerberos_kit import Kdc
 from openwmi import host
 from openwmi.accounts import Accounts
 from openwmi.contract.caller import Caller
+from openwmi.contract.flags import ALL_NAMESPACE_RIGHTS, WBEM_REMOTE_ACCESS
 from openwmi.contract.services import Services
+from openwmi.model import descriptors as d
 from openwmi.remote.client import Credentials, Settings, connect
 from openwmi.remote.server import Server
 from openwmi.wire.ntlm import nt_hash
 
 PASSWORD: Final = "Sesame, open"
-# The principals that the KDC of the tests knows; the tests have no more.
-USERS: Final = ("ada", "bob")
 
 
 class Way(NamedTuple):
@@ -54,7 +54,8 @@ WAYS: Final = (
 
 
 class Serving:
-    """A DCOM server before a host, with accounts that may everything."""
+    """A DCOM server before a host, with accounts: for each principal of the tests one that may everything, or one that
+    may what a namespace grants it."""
 
     def __init__(self, running: host.Host, kdc: Kdc | None) -> None:
         self.host = running
@@ -66,7 +67,7 @@ class Serving:
             # Who the callers are, and what this machine is: after Kerberos that lets the server call back.
             self.keys.write_bytes(Path(kdc.client_keytab).read_bytes() + Path(kdc.keytab).read_bytes()[2:])
         self.accounts = Accounts(self.folder, names=(host.server_name().lower(),))
-        self.users: dict[str, str] = {}
+        self.users: dict[tuple[str, bool], str] = {}
         self.server = running.portal.run(self._made)
         listen = partial(running.portal.run, self.server.listen, "127.0.0.1", 0)
         self.ports = {1: listen()[1], 2: listen(objects=0)[1]}
@@ -74,19 +75,33 @@ class Serving:
     async def _made(self) -> Server:
         return Server(self.host.log_on, self.accounts, (host.server_name().lower(),))
 
-    def credentials(self, sid: str, way: Way) -> Credentials:
-        """Those of the account for a principal of the tests."""
-        if sid not in self.users:
-            self.users[sid] = USERS[len(self.users)]
-            principals = () if self.kdc is None else (f"{self.users[sid]}@{self.kdc.realm}",)
-            self.accounts.add(self.users[sid], nt_hash(PASSWORD), admin=True, principals=principals)
+    def user(self, sid: str, *, admin: bool = True) -> str:
+        """The account for a principal of the tests; they have no more than the KDC knows."""
+        key = (sid, admin)
+        if key not in self.users:
+            self.users[key] = name = Kdc.users[len(self.users)]
+            principals = () if self.kdc is None else (f"{name}@{self.kdc.realm}",)
+            self.accounts.add(name, nt_hash(PASSWORD), admin=admin, principals=principals)
+        return self.users[key]
+
+    def credentials(self, user: str, way: Way) -> Credentials:
         if way.auth == "ntlm":
-            return Credentials(self.users[sid], PASSWORD, auth="ntlm", level=way.level)
+            return Credentials(user, PASSWORD, auth="ntlm", level=way.level)
         assert self.kdc is not None
-        name = f"{self.users[sid]}@{self.kdc.realm}"
+        name = f"{user}@{self.kdc.realm}"
         if way.delivery == "sink":
             return Credentials(name, keytab=str(self.keys), auth="kerberos", level=way.level)
         return Credentials(name, self.kdc.password, auth="kerberos", level=way.level)
+
+    def grant(self, user: str, namespace: str, rights: int) -> None:
+        """Have a namespace grant an account exactly these rights, for log-ons from now on (calls.md A13)."""
+        sid, access = self.accounts.named(user).sid, self.host.namespaces.access
+        others = ALL_NAMESPACE_RIGHTS & ~rights
+        entries = (d.Ace(d.DENIED, 0, others, sid), d.Ace(d.ALLOWED, 0, rights, sid))
+        own = access.own(namespace)
+        kept = tuple(one for one in own.dacl.aces if one.sid != sid) if own.dacl is not None else ()
+        made = own._replace(dacl=d.Acl(entries + kept))
+        access.store(self.host.namespaces.named(namespace), made)
 
     def close(self) -> None:
         self.host.portal.run(self.server.close)
@@ -123,12 +138,21 @@ class WireSeam(Seam):
 
     async def connect(self, namespace: str | None = None, caller: Caller | None = None) -> Services:
         caller = caller or self.caller
-        if caller.granted != self.caller.granted or caller.impersonation != self.caller.impersonation:
-            pytest.skip("what an account may do is said by the descriptors of namespaces, not by its log-on")
+        if caller.impersonation != self.caller.impersonation:
+            pytest.skip(
+                "the impersonation level does not travel: a server acts for whoever has logged on (wire.md 4.4)"
+            )
+        namespace = namespace or self.namespace
+        whole = caller.granted == self.caller.granted
+        user = self.serving.user(caller.sid, admin=whole)
+        if not whole:
+            # Who is not remote at the embedded service is here, and needs the right to be.
+            remote = 0 if caller.remote else WBEM_REMOTE_ACCESS
+            self.serving.grant(user, namespace, caller.granted | remote)
         services = await connect(
             "127.0.0.1" if self.way.auth == "ntlm" else "localhost",
-            namespace or self.namespace,
-            self.serving.credentials(caller.sid, self.way),
+            namespace,
+            self.serving.credentials(user, self.way),
             port=self.serving.ports[self.way.ports],
             settings=self.client,
         )
@@ -155,9 +179,6 @@ class WireSeam(Seam):
     def needs_push(self) -> None:
         if self.polls:
             pytest.skip("an enumerator gives objects and a status, and nothing else")
-
-    def needs_local(self) -> None:
-        pytest.skip("only the machine itself shows this")
 
     async def leave(self) -> None:
         for services in self.opened:
