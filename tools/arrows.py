@@ -31,11 +31,12 @@ ARROWS: dict[str, frozenset[str] | None] = {
     "contract": frozenset({"model"}),
     "repository": SEAM | {"mof", "wmio"},
     "threads": frozenset(),
+    "becoming": frozenset(),
     "portal": frozenset({"threads"}),
     "calls": SEAM,
-    "service": SEAM | {"mof", "wmio", "wql", "threads", "calls"},
+    "service": SEAM | {"mof", "wmio", "wql", "threads", "calls", "becoming"},
     "providers": SEAM,
-    "consumers": SEAM | {"mof"},
+    "consumers": SEAM | {"mof", "becoming"},
     "host": SEAM
     | {"accounts", "mof", "wql", "service", "repository", "providers", "consumers", "threads", "portal"}
     | {"recovery"},

@@ -12,24 +12,26 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
+from openwmi.becoming import become
 from openwmi.consumers.logfile import append
 from openwmi.model.errors import WbemError, error
-from openwmi.model.status import WBEM_E_FAILED, WBEM_E_TIMED_OUT
+from openwmi.model.status import WBEM_E_ACCESS_DENIED, WBEM_E_FAILED, WBEM_E_TIMED_OUT
 
 if TYPE_CHECKING:
     from openwmi.consumers.acting import User
 
 SECONDS: Final = 30.0
+# Where this program's packages are.
+ROOT: Final = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 _START: Final = "import sys; sys.path[:0] = [sys.argv[1]]; from openwmi.consumers.helper import main; main()"
 
 
 def append_as(user: User, path: str, lines: list[str], *, limit: int, wide: bool) -> None:
     """logfile.append, with the rights of a user of this machine."""
-    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     task = {"user": user, "path": path, "lines": lines, "limit": limit, "wide": wide}
     try:
         done = subprocess.run(
-            [sys.executable, "-I", "-S", "-c", _START, root],
+            [sys.executable, "-I", "-S", "-c", _START, ROOT],
             input=json.dumps(task).encode(),
             capture_output=True,
             timeout=SECONDS,
@@ -51,11 +53,11 @@ def main() -> None:
     _, uid, gid, groups, _ = task["user"]
     answer = None
     try:
-        os.setgroups(groups)
-        os.setgid(gid)
-        os.setuid(uid)
+        become(uid, gid, groups)
         os.umask(0o077)
         append(task["path"], task["lines"], limit=task["limit"], wide=task["wide"])
     except WbemError as failure:
         answer = [failure.code, failure.message]
+    except OSError as failure:
+        answer = [WBEM_E_ACCESS_DENIED, f"the service cannot act as that user: {failure}"]
     json.dump(answer, sys.stdout)

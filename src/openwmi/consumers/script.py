@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from openwmi.consumers.acting import user_of
 from openwmi.consumers.commandline import Argument, Command, ending, kill, launched
+from openwmi.consumers.helper import ROOT
 from openwmi.model.classes import Class
 from openwmi.model.errors import error
 from openwmi.model.instances import Instance
@@ -37,9 +38,12 @@ ENGINE: Final = "python"
 COMPLAINT: Final = 2000
 
 # The event is read from standard input, which is empty after that. Only then does the process become somebody else, who
-# may not be allowed to start this interpreter; and only then is the script looked at.
+# may not be allowed to start this interpreter; and only then is the script looked at. Of this program it sees nothing.
 BOOTSTRAP: Final = """
 import json, sys
+sys.path.insert(0, sys.argv.pop())
+from openwmi.becoming import become
+del sys.path[0]
 class Object(dict):
     "An object of WMI: its properties in any case as attributes, NULL is None."
     def __getattr__(self, name):
@@ -49,11 +53,8 @@ class Object(dict):
         raise AttributeError(name)
 content = json.load(sys.stdin, object_hook=Object)
 if content.user is not None:
-    import os
     _, uid, gid, groups, _ = content.user
-    os.setgroups(groups)
-    os.setgid(gid)
-    os.setuid(uid)
+    become(uid, gid, groups)
 if content.file is not None:
     with open(content.file, "rb") as file:
         content["script"] = file.read()
@@ -88,7 +89,7 @@ class ActiveScriptEventConsumer:
             given = json.dumps(
                 {"script": text, "file": file, "user": user, "event": document(event)}
             ).encode()
-            words = [sys.executable, "-I", "-S", "-c", BOOTSTRAP]
+            words = [sys.executable, "-I", "-S", "-c", BOOTSTRAP, ROOT]
             process = launched(
                 words, command, user, becomes=True, stdin=subprocess.PIPE, stderr=subprocess.PIPE
             )

@@ -10,6 +10,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
+from openwmi.becoming import become, gain_nothing
 from openwmi.contract.caller import Caller, UnixUser
 from openwmi.contract.context import Context
 from openwmi.contract.provider import Condition, Initialization, Request
@@ -24,7 +25,7 @@ from openwmi.threads import Threads
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from openwmi.model.batches import Batch
     from openwmi.model.classes import Class
@@ -342,9 +343,7 @@ def _become(account: str) -> None:
     import pwd
 
     nobody = pwd.getpwnam("nobody")
-    os.setgroups([])
-    os.setgid(nobody.pw_gid)
-    os.setuid(nobody.pw_uid)
+    _for_good(nobody.pw_uid, nobody.pw_gid, ())
 
 
 def _whole(*rooms: str) -> None:
@@ -372,20 +371,14 @@ def _act_as(account: str) -> None:
     uid, gid = int(numbers[0]), int(numbers[1])
     groups = [int(one) for one in numbers[2].split(",") if one]
     _surroundings(name, uid)
-    if os.geteuid() == 0:
-        os.setgroups(groups)
-        os.setgid(gid)
-        os.setuid(uid)  # of root: the real, the effective and the saved one
-    if (os.getuid(), os.geteuid()) != (uid, uid) or (uid != 0 and _may_be_root_again()):
-        os._exit(NOT_THE_USER)
+    _for_good(uid, gid, groups)
 
 
-def _may_be_root_again() -> bool:
+def _for_good(uid: int, gid: int, groups: Iterable[int]) -> None:
     try:
-        os.setuid(0)
-    except PermissionError:
-        return False
-    return True
+        become(uid, gid, groups)
+    except OSError:
+        os._exit(NOT_THE_USER)
 
 
 def _surroundings(name: str, uid: int) -> None:
@@ -412,7 +405,6 @@ def _die_with(parent: int, libc: Any) -> None:
     """Have the kernel end this process with its parent, even while a provider's code keeps it from noticing."""
     if libc is not None:
         libc.prctl(1, 9, 0, 0, 0)  # PR_SET_PDEATHSIG, SIGKILL
-        libc.prctl(38, 1, 0, 0, 0)  # PR_SET_NO_NEW_PRIVS
     if os.getppid() != parent:
         os._exit(PARENT_GONE)
 
@@ -435,6 +427,7 @@ def main(account: str, parent: int, threads: int, handles: int, memory: int, gro
     loop.set_exception_handler(lambda loop, context: None)
     libc = _c_library()  # while the files of the interpreter can still be read for certain
     _whole("openwmi.model", "openwmi.contract")
+    gain_nothing()
     acting = account.startswith("unix:")
     if acting:  # without limits of its own: what is started here would inherit them
         _prepared(group)

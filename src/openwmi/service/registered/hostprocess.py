@@ -39,7 +39,9 @@ POLL_SECONDS: Final = 1.0
 BURIAL_SECONDS: Final = 0.01
 # Bytes that may wait in either direction before the other side counts as broken.
 MAX_WAITING: Final = 64 << 20
-OUT_OF_MEMORY: Final = 75  # exit code of hosted.py
+# Exit codes of hosted.py.
+OUT_OF_MEMORY: Final = 75
+NOT_THE_USER: Final = 77
 _START: Final = (
     "import sys; sys.path[:] = sys.argv[7:]; from openwmi.service.registered.hosted import main;"
     " main(sys.argv[1], *map(int, sys.argv[2:6]), sys.argv[6])"
@@ -271,6 +273,8 @@ class HostProcess:
         """The process has ended by itself, or somebody ended it."""
         status = self._process.wait(1) if self._process is not None and self._exited() else None
         what = "was killed" if status is None or status < 0 else f"ended with exit code {status}"
+        if status == NOT_THE_USER:
+            what = "ended, since it could not become that user for good,"
         if status == OUT_OF_MEMORY:
             self.end(self.breach(f"more than {self.quotas.memory} bytes of memory"))
         self.end(
