@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.cli.conftest import Main
-from tests.remote.server.serving import NAMESPACE
+from tests.remote.server.serving import NAMESPACE, free_port
 
 
 def steps(text: str) -> dict[str, str]:
@@ -33,7 +33,11 @@ def test_all_is_well(main: Main, host: str, password: str) -> None:
     assert "NTLMv2, packet privacy" in out
     assert "Enable Account" in out
     assert "sink: 127.0.0.1 calls back to 127.0.0.1[" in out
-    polled = main("doctor", host, "--user", "ada", "--password-file", password, "--delivery", "poll")
+    port = free_port()
+    who = ("--user", "ada", "--password-file", password)
+    firewalled = main("--callback-port", str(port), "doctor", host, *who)
+    assert f"sink: 127.0.0.1 calls back to 127.0.0.1[{port}]" in firewalled.out
+    polled = main("doctor", host, *who, "--delivery", "poll")
     assert steps(polled.out)["callbacks"] == "-"
 
 
@@ -65,3 +69,5 @@ def test_a_port_that_says_nothing(main: Main) -> None:
 def test_what_is_asked_wrongly(main: Main) -> None:
     assert main("doctor").code == 2
     assert main("doctor", "h", "-H", "x").code == 2
+    for port in ("0", "65536", "https"):
+        assert main("doctor", "h", "--callback-port", port).code == 2

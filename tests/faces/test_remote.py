@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import socket
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from tests.remote.server.serving import NAMESPACE, PASSWORD, Served
+from tests.remote.server.serving import NAMESPACE, PASSWORD, Served, free_port
 
 import openwmi
 from openwmi import com, errors
-from openwmi.model.status import RPC_S_SERVER_UNAVAILABLE, SEC_E_NO_CREDENTIALS
+from openwmi.model.status import (
+    RPC_S_SERVER_UNAVAILABLE,
+    SEC_E_NO_CREDENTIALS,
+    WBEM_E_TRANSPORT_FAILURE,
+)
+from openwmi.remote.client.receiving import Receiver
 
 SECONDS = 60.0
 
@@ -83,6 +90,52 @@ def test_calls_with_sinks(target: str, delivery: Any, level: Any) -> None:
             assert choice.mode == ("poll" if delivery == "poll" else "sink")
 
     run(work)
+
+
+def test_callbacks_come_to_the_port_that_is_named(target: str) -> None:
+    port = free_port()
+    came_to: list[int] = []
+
+    class Watching(Sink):
+        def on_objects(self, batch: Any) -> None:
+            super().on_objects(batch)
+            listener = Receiver.here()._listener
+            assert listener is not None
+            came_to.extend(one.local.port for one in listener.associations if one.proven)
+
+    async def work() -> None:
+        options: Any = {"delivery": "sink", "callback_port": port}
+        async with openwmi.connect(target, user="ada", password=PASSWORD, **options) as wmi:
+            sink = Watching()
+            assert (await (await wmi.start(openwmi.ExecQuery("SELECT * FROM Row"), sink))).ok
+            assert len(sink.objects) == 250
+
+    run(work)
+    assert came_to
+    assert set(came_to) == {port}
+
+
+def test_a_callback_port_that_is_taken(target: str) -> None:
+    """Polled, and said so; a sink that must be pushed to is refused by the call."""
+    query = openwmi.ExecQuery("SELECT * FROM Row")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        options: Any = {"user": "ada", "password": PASSWORD, "callback_port": taken.getsockname()[1]}
+        why = f"port {options['callback_port']} cannot be opened for callbacks on 127.0.0.1"
+
+        async def work() -> None:
+            async with openwmi.connect(target, **options) as wmi:
+                sink = Sink()
+                assert (await (await wmi.start(query, sink))).ok
+                assert len(sink.objects) == 250
+                choice = await wmi.services.delivery()  # type: ignore[attr-defined]
+                assert choice.mode == "poll"
+                assert why in choice.why
+            async with openwmi.connect(target, delivery="sink", **options) as wmi:
+                with pytest.raises(openwmi.WbemError, match=re.escape(why)) as refused:
+                    await wmi.start(query, Sink())
+                assert refused.value.code == WBEM_E_TRANSPORT_FAILURE
+
+        run(work)
 
 
 def test_events(served: Served, target: str) -> None:

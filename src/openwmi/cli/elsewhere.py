@@ -33,7 +33,7 @@ def log_on(options: Options, host: str) -> dict[str, Any]:
         _need("gssapi")
     user = options.user or os.environ.get("OPENWMI_USER")
     found: dict[str, Any] = {"user": user, "password": _password(options, user, host)}
-    for name in ("auth", "auth_level", "delivery", "timeout"):
+    for name in ("auth", "auth_level", "delivery", "timeout", "callback_port"):
         value = getattr(options, name, None)
         if value is not None:
             found[name] = value

@@ -137,6 +137,14 @@ def _seconds(text: str) -> float:
     return seconds
 
 
+def port(text: str) -> int:
+    """The number of a TCP port."""
+    number = int(text)
+    if not 0 < number < 1 << 16:
+        raise ValueError(text)
+    return number
+
+
 TRACE = Option(
     "trace", "write every PDU, decoded and without secrets, as lines of JSON to a file", value="FILE"
 )
@@ -163,6 +171,12 @@ ELSEWHERE = (
         convert=_one_of("privacy", "integrity"),
     ),
     Option("timeout", "the longest silence of that machine, 30s unless given", value="D", convert=_seconds),
+    Option(
+        "callback-port",
+        "the port of this machine on which that one brings what is watched",
+        value="PORT",
+        convert=port,
+    ),
     TRACE,
 )
 

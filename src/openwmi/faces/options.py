@@ -20,6 +20,7 @@ AuthLevel = Literal["privacy", "integrity"]
 Delivery = Literal["auto", "sink", "poll"]
 Overflow = Literal["drop_oldest", "block", "error"]
 
+LAST_PORT: Final = 65535
 _CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "auth": ("negotiate", "ntlm", "kerberos"),
     "auth_level": ("privacy", "integrity"),
@@ -45,12 +46,14 @@ class Options(NamedTuple):
     ccache: str | None
     repository: str | None
     subscriptions: bool
+    callback_port: int | None
 
     def resolved(self) -> Local | Remote:
         """Where it leads, everything checked that can be without going there."""
         for name in ("auth", "auth_level", "delivery"):
             chosen(name, getattr(self, name))
         patience("timeout", self.timeout)
+        port("callback_port", self.callback_port)
         check_locale(self.locale)
         other = any(given is not None for given in (self.nt_hash, self.keytab, self.ccache))
         target = DEFAULT_NAMESPACE if self.target is None else self.target
@@ -88,6 +91,18 @@ def patience(name: str, value: Any) -> None:
         raise error(
             WBEM_E_INVALID_PARAMETER,
             f"{name} is a number of seconds above 0 or None, not {value!r}",
+            parameter=name,
+        )
+
+
+def port(name: str, value: Any) -> None:
+    """Check the number of a TCP port; None for whichever suits."""
+    if value is not None and (
+        not isinstance(value, int) or isinstance(value, bool) or not 0 < value <= LAST_PORT
+    ):
+        raise error(
+            WBEM_E_INVALID_PARAMETER,
+            f"{name} is a port from 1 to {LAST_PORT} or None, not {value!r}",
             parameter=name,
         )
 

@@ -61,6 +61,7 @@ async def log_on_there(target: Remote, options: Options) -> Session:
         credentials,
         timeout=options.timeout,
         delivery=options.delivery,
+        callback_port=options.callback_port,
         locale=options.locale,
         context=context,
     )
@@ -73,6 +74,7 @@ async def reach(
     *,
     timeout: float | None,
     delivery: Any = "auto",
+    callback_port: int | None = None,
     locale: str | None = None,
     context: Context | None = None,
 ) -> Services:
@@ -83,6 +85,7 @@ async def reach(
     usual = Deadlines()
     patience = _FOR_EVER if timeout is None else timeout
     deadlines = Deadlines(min(usual.connect, patience), min(usual.bind, patience), patience)
+    network = NETWORK._replace(deadlines=deadlines, trace=_traced[0])
     return await connect(
         target.host,
         target.namespace,
@@ -90,6 +93,6 @@ async def reach(
         port=target.port,
         locale=locale,
         context=context,
-        settings=Settings(delivery=delivery, network=NETWORK._replace(deadlines=deadlines, trace=_traced[0])),
+        settings=Settings(delivery=delivery, callback_port=callback_port or 0, network=network),
         shared=True,
     )

@@ -39,6 +39,10 @@ async def test_what_cannot_be_connected_to_says_why() -> None:
         ({"auth": "basic"}, errors.InvalidParameter),
         ({"auth_level": "none"}, errors.InvalidParameter),
         ({"delivery": "pigeon"}, errors.InvalidParameter),
+        ({"callback_port": 0}, errors.InvalidParameter),
+        ({"callback_port": 65536}, errors.InvalidParameter),
+        ({"callback_port": True}, errors.InvalidParameter),
+        ({"callback_port": "4135"}, errors.InvalidParameter),
         ({"timeout": 0}, errors.InvalidParameter),
         ({"timeout": "long"}, errors.InvalidParameter),
     ):

@@ -137,6 +137,22 @@ def test_without_port_135_a_server_on_135_is_polled(monkeypatch: pytest.MonkeyPa
     run(work)
 
 
+def test_a_port_that_is_named_is_the_one_also_for_a_server_on_135() -> None:
+    """Something may lead what comes to 135 there; nothing else listens, on 135 least of all."""
+
+    async def work() -> None:
+        host = Host(things(3))
+        services = await host.connect(callback_port=4135)
+        assert len((await heard(services, QUERY, Recorder())).objects) == 3
+        assert host.calls[-1] == "ExecQueryAsync"
+        choice = await services.delivery()
+        assert (choice.mode, choice.why) == ("sink", "10.0.0.2 calls back to 10.0.0.1[4135]")
+        assert [one.port for one in host.network.hosts if one.host == LOCAL] == [4135]
+        await ended(host, services)
+
+    run(work)
+
+
 def test_a_server_that_cannot_call_back_is_polled_from_then_on() -> None:
     async def work() -> None:
         host = Host(things(3))

@@ -69,7 +69,7 @@ def _findings(target: Remote, options: Options) -> Any:
         auth=who.get("auth", "negotiate"),
         level=who.get("auth_level", "privacy"),
     )
-    settings = Settings(delivery=options.delivery or "auto")
+    settings = Settings(delivery=options.delivery or "auto", callback_port=options.callback_port or 0)
     if options.timeout:
         deadlines = Deadlines(*(min(usual, options.timeout) for usual in Deadlines()))
         settings.network = NETWORK._replace(deadlines=deadlines)

@@ -57,14 +57,16 @@ def connect(
     ccache: str | None = None,
     repository: str | None = None,
     subscriptions: bool = False,
+    callback_port: int | None = None,
 ) -> Connection:
     r"""Connect to a namespace: `with openwmi.sync.connect() as wmi`.
 
     target: None for this machine's root\cimv2, a namespace of this machine, or `\\host\namespace`, `\\host[port]\...`,
     `host[port]`. Credentials (user and password, nt_hash, keytab or ccache), auth and auth_level are for other hosts
     and raise LocalCredentials for this machine. timeout: the longest silence of one step in seconds, None for any;
-    never a total. delivery: how a sink is reached over the wire. locale: "MS_409". context: values that go along with
-    every call. repository: the store, ":memory:" for one of its own; subscriptions: serve the permanent ones.
+    never a total. delivery: how a sink is reached over the wire; callback_port: on which port of this machine, where a
+    firewall lets one through. locale: "MS_409". context: values that go along with every call. repository: the store,
+    ":memory:" for one of its own; subscriptions: serve the permanent ones.
 
     Raises InvalidNamespace, InvalidParameter, LocalCredentials, AccessDenied, and WbemError 0x800706BA for a host
     that cannot be reached.
@@ -86,6 +88,7 @@ def connect(
             ccache,
             repository,
             subscriptions,
+            callback_port,
         ),
     )
 

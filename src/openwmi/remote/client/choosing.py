@@ -63,10 +63,13 @@ async def choose(machine: Machine) -> Choice:
     try:
         place = await machine.receiver.place(machine)
     except OSError as reason:
-        why = f"no port can be opened for callbacks on {machine.local}: {reason.strerror or reason}"
+        port = machine.settings.callback_port
+        which = f"port {port} cannot" if port else "no port can"
+        why = f"{which} be opened for callbacks on {machine.local}: {reason.strerror or reason}"
         return _settled(wanted, WBEM_E_TRANSPORT_FAILURE, why)
     where = f"{machine.host} calls back to {place.host}[{place.port}]"
-    if wanted == "auto" and machine.resolver.port == RESOLVER_PORT != place.port:
+    told = machine.settings.callback_port != 0
+    if wanted == "auto" and not told and machine.resolver.port == RESOLVER_PORT != place.port:
         # A server that keeps to the letter comes to 135 whatever a reference says (wire.md 6.2).
         return Choice("poll", f"port {RESOLVER_PORT}, to which servers call back, cannot be opened here")
     return Choice("sink", where, place)

@@ -80,10 +80,11 @@ class Receiver:
     async def place(self, machine: Machine) -> Address:
         """The port on which a machine is expected, opened with the first call; OSError when none is to be had.
 
-        A machine whose resolver is on 135 comes to 135, wherever a reference says otherwise (wire.md 6.2).
+        A machine whose resolver is on 135 may come to 135, whatever a reference says (wire.md 6.2): this is the port
+        then, unless the program names another one, to which it may have what comes to 135 led.
         """
         settings = machine.settings
-        well_known = machine.resolver.port == RESOLVER_PORT
+        well_known = machine.resolver.port == RESOLVER_PORT and not settings.callback_port
         key = _Wanted(machine.local, well_known, settings.callback_port, settings.callback_objects)
         if key not in self._places:
             self._places[key] = asyncio.ensure_future(self._open(key, settings.network.trace))

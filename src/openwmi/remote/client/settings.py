@@ -16,8 +16,9 @@ class Settings:
 
     network: how one gets out, with its deadlines; page: objects asked for at a time; delivery: how sinks of the program
     hear of their objects; callback_wait: how long a server may take to come back to an exported sink, in seconds;
-    callback_port: where servers look for sinks, 0 for any free port, and 135 towards those that are on 135 themselves;
-    callback_objects: the port of the sinks themselves, where that is another one.
+    callback_port: where servers look for sinks, that port and no other; 0 for 135 towards servers that are on 135
+    themselves, and for any free port towards others; callback_objects: the port of the sinks themselves, where that is
+    another one.
     """
 
     sink_patience: float = 30.0
