@@ -24,14 +24,15 @@ FACES = SEAM | {"mof", "wql", "host", "remote", "threads", "portal"}
 # Where an import must stand inside a function, tests/test_structure.py checks that.
 ARROWS: dict[str, frozenset[str] | None] = {
     "model": frozenset(),
-    "accounts": SEAM,
+    "accounts": SEAM | {"replacing"},
     "mof": frozenset({"model"}),
     "wmio": frozenset({"model"}),
     "wql": frozenset({"model"}),
     "contract": frozenset({"model"}),
-    "repository": SEAM | {"mof", "wmio"},
+    "repository": SEAM | {"mof", "wmio", "replacing"},
     "threads": frozenset(),
     "becoming": frozenset(),
+    "replacing": frozenset(),
     "portal": frozenset({"threads"}),
     "calls": SEAM,
     "service": SEAM | {"mof", "wmio", "wql", "threads", "calls", "becoming"},

@@ -18,6 +18,7 @@ from openwmi.accounts.record import Account, read, written
 from openwmi.model.errors import error
 from openwmi.model.sids import Sid
 from openwmi.model.status import WBEM_E_FAILED, WBEM_E_NOT_SUPPORTED
+from openwmi.replacing import hand_over, replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,27 +101,7 @@ def store(path: str, content: Content) -> None:
         },
         indent=1,
     )
-    new = f"{path}.new"
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0), 0o600)
-    with open(descriptor, "wb") as file:
-        if os.name == "posix":
-            os.fchmod(file.fileno(), 0o600)
-        file.write(text.encode())
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(new, path)
-    _sync_folder(os.path.dirname(path))
-
-
-def _sync_folder(folder: str) -> None:
-    """Make the new name outlive a loss of power."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    replace(path, text.encode())
 
 
 @contextlib.contextmanager
@@ -131,8 +112,10 @@ def alone(path: str) -> Iterator[None]:
     except ImportError:
         raise error(WBEM_E_NOT_SUPPORTED, "accounts can be changed only where files can be locked") from None
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-    descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    descriptor = os.open(f"{path}.lock", flags, 0o600)
     try:
+        hand_over(descriptor, path)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:

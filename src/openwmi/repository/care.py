@@ -15,6 +15,7 @@ from openwmi.model.status import (
     WBEM_E_INVALID_PARAMETER,
     WBEM_E_TIMED_OUT,
 )
+from openwmi.replacing import replace
 from openwmi.repository.damage import LIST, read_only, setting
 from openwmi.repository.encoding import unpacked_class
 from openwmi.repository.making import FORMAT
@@ -72,14 +73,8 @@ def put_list_beside(path: str) -> None:
 
 
 def _put_beside(path: str, text: str) -> None:
-    if path == MEMORY:
-        return
-    fresh = f"{path}{LIST}.new"
-    with open(os.open(fresh, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(fresh, path + LIST)
+    if path != MEMORY:
+        replace(path + LIST, text.encode())
 
 
 def remember(store: Store, file: str) -> None:

@@ -18,6 +18,8 @@ from contextlib import closing, contextmanager, suppress
 from time import monotonic
 from typing import TYPE_CHECKING, BinaryIO, Final
 
+from openwmi.replacing import hand_over, move, sync_folder
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -170,9 +172,7 @@ def kept(copy: str, path: str, when: str) -> str:
 
 def replace(path: str, fresh: str) -> None:
     """Put a new file in the place of the one that is held, at once for all who open the store."""
-    _on_disk(fresh)
-    os.rename(fresh, path + READY)
-    _on_disk(os.path.dirname(os.path.abspath(path)))
+    move(fresh, path + READY)
     complete(path)
 
 
@@ -183,21 +183,16 @@ def is_ready(path: str) -> bool:
 
 def complete(path: str) -> None:
     """End a replacement, by whoever holds the old file."""
-    folder = os.path.dirname(os.path.abspath(path))
     for suffix in BESIDE:
         with suppress(FileNotFoundError):
             os.unlink(path + suffix)
-    _on_disk(folder)
-    os.replace(path + READY, path)
-    _on_disk(folder)
-
-
-def _on_disk(path: str) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    sync_folder(path)
+    descriptor = os.open(path + READY, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
-        os.fsync(descriptor)
+        hand_over(descriptor, path)
     finally:
         os.close(descriptor)
+    move(path + READY, path)
 
 
 def identity(path: str) -> tuple[int, int] | None:

@@ -22,6 +22,8 @@ import sqlite3
 from contextlib import closing, suppress
 from typing import Final
 
+from openwmi.replacing import hand_over, sync_folder
+
 FORMAT: Final = 1
 
 _TABLES: Final = """
@@ -88,12 +90,16 @@ def made(path: str) -> None:
     folder, name = os.path.split(os.path.abspath(path))
     os.makedirs(folder, mode=0o700, exist_ok=True)
     descriptor, fresh = tempfile.mkstemp(prefix=f"{name}.", suffix=".making", dir=folder)
-    os.close(descriptor)
+    try:
+        hand_over(descriptor, path)
+    finally:
+        os.close(descriptor)
     try:
         with closing(sqlite3.connect(fresh, isolation_level=None)) as connection:
             connection.execute("PRAGMA journal_mode = WAL")
             make_tables(connection)
         _named(fresh, path)
+        sync_folder(path)
     finally:
         with suppress(FileNotFoundError):
             os.unlink(fresh)

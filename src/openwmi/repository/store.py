@@ -20,6 +20,7 @@ from openwmi.model.status import (
     WBEM_E_OUT_OF_DISK_SPACE,
     WBEM_E_TIMED_OUT,
 )
+from openwmi.replacing import move
 from openwmi.repository.damage import (
     address,
     identity,
@@ -439,4 +440,4 @@ class Store:
             self.connection.backup(copy)
         finally:
             copy.close()
-        os.replace(fresh, target)
+        move(fresh, target)
