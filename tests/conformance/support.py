@@ -104,13 +104,11 @@ class Seam:
     """One Services under test and the machine behind it. A factory makes it; the tests know nothing else.
 
     services: the namespace of this test; connect: other log-ons; serve: put classes with a provider into it.
-    polls: sinks hear of what an enumerator gives; details: failures that a call or an enumerator tells bring their
-    error object; ahead: objects that may be on their way to a sink that takes none; prompt: seconds that accepting a
-    call may take.
+    polls: sinks hear of what an enumerator gives; ahead: objects that may be on their way to a sink that takes none;
+    prompt: seconds that accepting a call may take.
     """
 
     polls = False
-    details = True
     ahead = 0
     prompt = 0.01
 
@@ -129,9 +127,6 @@ class Seam:
 
     async def connect(self, namespace: str | None = None, caller: Caller | None = None) -> Services:
         return await self._host.services(namespace or self.namespace, caller)
-
-    def needs_push(self) -> None:
-        """Skip a test about what an enumerator cannot tell: progress, error objects, partial success."""
 
     async def event_sink(self) -> Any:
         """The sink of the machine itself for extrinsic events: whoever raises them is no matter to who hears them."""

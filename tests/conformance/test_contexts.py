@@ -89,7 +89,6 @@ async def test_the_synchronous_form_raises_with_the_error_object(seam: Seam) -> 
         await perform(seam.services, ops.GetObject("No_Such_Class"))
     details = failure.value.extended
     assert (failure.value.operation, failure.value.parameter) == ("GetObject", "No_Such_Class")
-    assert (details is not None) == seam.details
-    if details is not None:
-        assert details.StatusCode == failure.value.code
-        assert failure.value.message == details.Description
+    assert details is not None
+    assert details.StatusCode == failure.value.code
+    assert failure.value.message == details.Description

@@ -56,7 +56,6 @@ async def test_an_empty_result_is_the_final_status_alone(seam: Seam) -> None:
 
 @pytest.mark.req("calls:B18", "calls:B27", "calls:G8", "calls:G10", "calls:G11", "calls:K3")
 async def test_a_failure_comes_with_its_error_object(seam: Seam) -> None:
-    seam.needs_push()
     heard = await seam.hear(ops.ExecQuery("SELEC nothing"))
     status, text, details = heard.outcome
     assert (status, text) == (WBEM_E_INVALID_QUERY, None)
@@ -114,7 +113,6 @@ def reporting(request: Any) -> Iterator[tuple[object, ...]]:
 
 @pytest.mark.req("calls:B25", "calls:B34", "calls:B35", "calls:B36")
 async def test_progress_comes_when_it_was_asked_for(seam: Seam) -> None:
-    seam.needs_push()
     seam.serve(NUMBERS, instances=reporting)
     silent = await seam.hear(QUERY)
     assert "progress" not in silent.sink.kinds
@@ -136,8 +134,6 @@ async def test_get_object_delivers_one_object(seam: Seam) -> None:
 
 @pytest.mark.req("calls:B38", "calls:B39", "F-02")
 async def test_a_providers_own_error_reaches_the_sink_unchanged(seam: Seam) -> None:
-    seam.needs_push()
-
     def vetoed(request: Any) -> Iterator[tuple[object, ...]]:
         raise error(WBEM_E_VETO_PUT, "not on a Monday")
         yield
@@ -162,7 +158,6 @@ async def test_a_providers_own_error_reaches_the_sink_unchanged(seam: Seam) -> N
 
 @pytest.mark.req("calls:B39", "calls:G8")
 async def test_a_providers_own_error_object_is_carried(seam: Seam) -> None:
-    seam.needs_push()
     seam.serve(NUMBERS)
     status_class = (await perform(seam.services, ops.GetObject("__ExtendedStatus"))).object
     own = status_class.spawn({"StatusCode": 7, "Description": "mine"})  # type: ignore[union-attr]
@@ -179,8 +174,6 @@ async def test_a_providers_own_error_object_is_carried(seam: Seam) -> None:
 
 @pytest.mark.req("calls:C26", "D-54")
 async def test_a_failing_source_among_several_leaves_partial_results(seam: Seam) -> None:
-    seam.needs_push()
-
     def failing(request: Any) -> Iterator[tuple[object, ...]]:
         raise OSError("gone")
         yield
@@ -238,7 +231,6 @@ async def test_a_sink_that_fails_ends_its_call(seam: Seam, failing: Any) -> None
 @pytest.mark.parametrize("failing", FAILING.values(), ids=FAILING)
 @pytest.mark.req("calls:C5")
 async def test_a_sink_that_fails_at_progress_ends_its_call(seam: Seam, failing: Any) -> None:
-    seam.needs_push()
     seam.serve(NUMBERS, instances=reporting)
     sink = Recorder(progress=failing)
     outcome = await (await seam.start(QUERY, sink, f.WBEM_FLAG_SEND_STATUS))

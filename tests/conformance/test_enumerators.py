@@ -207,7 +207,7 @@ async def test_an_unknown_class_fails_at_next_or_at_the_call(seam: Seam) -> None
         with pytest.raises(WbemError) as failure:
             await enumerator.next(INFINITE, 1)
         assert failure.value.code == WBEM_E_INVALID_CLASS
-        assert (failure.value.extended is not None) == seam.details
+        assert failure.value.extended is not None
         await enumerator.release()
     for flags in (SYNC, 0x20):
         assert await code(Enumerator.start(seam.services, query, flags)) == WBEM_E_INVALID_CLASS
@@ -602,7 +602,7 @@ async def test_next_async_hears_of_a_failure_with_its_object(seam: Seam) -> None
     await over(sink)
     assert sink.kinds == ["objects", "completed", "released"]
     assert sink.outcome.status == WBEM_E_PROVIDER_FAILURE
-    assert (sink.outcome.error is not None) == seam.details
+    assert sink.outcome.error is not None
     assert await enumerator.next_async(3, later) == WBEM_S_NO_ERROR
     await over(later)
     assert later.kinds == ["completed", "released"]

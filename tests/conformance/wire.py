@@ -123,7 +123,6 @@ class ClientSettings:
 class WireSeam(Seam):
     """Services of the same host, reached as another machine reaches them."""
 
-    details = False
     ahead = 6000
     prompt = 0.3
 
@@ -175,10 +174,6 @@ class WireSeam(Seam):
     async def event_sink(self) -> Any:
         services = await self._host.services(self.namespace)
         return await services.event_sink()
-
-    def needs_push(self) -> None:
-        if self.polls:
-            pytest.skip("an enumerator gives objects and a status, and nothing else")
 
     async def leave(self) -> None:
         for services in self.opened:

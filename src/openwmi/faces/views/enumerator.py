@@ -10,7 +10,11 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING
 
-from openwmi.contract.flags import WBEM_FLAG_FORWARD_ONLY, WBEM_FLAG_RETURN_IMMEDIATELY
+from openwmi.contract.flags import (
+    WBEM_FLAG_FORWARD_ONLY,
+    WBEM_FLAG_RETURN_IMMEDIATELY,
+    WBEM_FLAG_SEND_STATUS,
+)
 from openwmi.contract.operations import ExecNotificationQuery
 from openwmi.contract.outcome import Outcome
 from openwmi.faces.views.events import in_force
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
     from openwmi.contract.caller import Caller
     from openwmi.contract.context import Context
     from openwmi.contract.operations import AnyOperation
+    from openwmi.contract.outcome import Progress
     from openwmi.contract.services import Services, Sink
     from openwmi.model.classes import Class
     from openwmi.model.instances import Instance
@@ -80,15 +85,20 @@ class Enumerator:
         context: Context | None = None,
         *,
         held: int = HELD,
+        progress: bool = False,
     ) -> Enumerator:
         """The synchronous or, with RETURN_IMMEDIATELY, the semisynchronous form of an operation that enumerates.
 
         Semisynchronous: comes back as soon as the operation is accepted; later failures appear at Next (B11, F11). A
         subscription comes back once it is in force, and raises what is wrong with its query (B86).
         Synchronous: collects everything first and raises the operation's failure (B10).
+
+        progress: have `reports` of it, for each of which a Next that waits comes back.
         """
         semisync = bool(flags & WBEM_FLAG_RETURN_IMMEDIATELY)
         source = source_flags(operation, flags, "semisync" if semisync else "sync")
+        if progress:
+            source |= WBEM_FLAG_SEND_STATUS
         results = ResultSet(forward=semisync and bool(flags & WBEM_FLAG_FORWARD_ONLY), held=held)
         self = cls(results, services.caller, services.loop)
         call = await services.start(operation, results, source, context)
@@ -117,6 +127,15 @@ class Enumerator:
     def kept(self) -> int:
         """How many objects its result set holds now; clones share them."""
         return self._results.kept
+
+    @property
+    def reports(self) -> list[Progress]:
+        """Reports of progress that nobody has heard yet; clones share them."""
+        return self._results.reports
+
+    def heard(self) -> list[Progress]:
+        """The same, which are heard now."""
+        return self._results.heard()
 
     async def next(
         self, timeout: int, count: int, *, caller: Caller | None = None
@@ -195,6 +214,12 @@ class Enumerator:
         head = self._queue[0].count if self._queue else 0
         self._results.want(self.position, head)
 
+    def reported(self) -> None:
+        """A Next that waits comes back, with what there is: whoever sent it hears of the progress at once."""
+        head = self._queue[0] if self._queue else None
+        if head is not None and head.waiter is not None and not head.skips:
+            _wake(head.waiter)
+
     def _serve(self, request: _Request) -> bool:
         if request is _RESET:
             self.position = 0
@@ -246,7 +271,7 @@ class Enumerator:
         """Wait for the request's turn and its objects; the status it ends with, or the operation's failure."""
         self._queue.append(request)
         self.changed()
-        if request.status is None and patience != 0:
+        if request.status is None and patience != 0 and not self._results.reports:
             await self._wait(request, patience)
         if self._released:
             raise error(WBEM_E_CALL_CANCELLED, "the enumerator was released meanwhile")

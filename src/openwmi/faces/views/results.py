@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import TYPE_CHECKING, Protocol
 
-from openwmi.faces.views.limits import HELD, OVERFULL, WINDOW
+from openwmi.faces.views.limits import HELD, OVERFULL, REPORTS, WINDOW
 from openwmi.model.status import WBEM_E_QUOTA_VIOLATION
 
 if TYPE_CHECKING:
@@ -24,12 +24,17 @@ class Reader(Protocol):
     def changed(self) -> None:
         """More objects have arrived, or the operation has ended."""
 
+    def reported(self) -> None:
+        """A report of progress has come."""
+
 
 class ResultSet:
     """Sink by credit of one call, shared by an enumerator and its clones; lives on the loop of the call.
 
     forward: each object is freed once read, and the provider is kept a window ahead of the one reader (FORWARD_ONLY).
     Otherwise everything is kept, up to `held` objects: more end the operation with QUOTA_VIOLATION (B83).
+
+    reports: of progress, where it was asked for, that nobody has heard yet; of many the newest.
     """
 
     __slots__ = (
@@ -43,6 +48,7 @@ class ResultSet:
         "forward",
         "held",
         "outcome",
+        "reports",
     )
 
     def __init__(self, *, forward: bool, held: int = HELD) -> None:
@@ -50,6 +56,7 @@ class ResultSet:
         self.held = held
         self.arrived = 0
         self.outcome: Outcome | None = None
+        self.reports: list[Progress] = []
         # One more than may be held: whether a source ends there is known only once it was asked for one more.
         self.credit = self._granted = min(WINDOW, held) if forward else held + 1
         self._batches: list[Batch] = []
@@ -79,7 +86,10 @@ class ResultSet:
         return None
 
     def on_progress(self, progress: Progress) -> None:
-        """An enumerator has nobody to tell."""
+        self.reports.append(progress)
+        del self.reports[:-REPORTS]
+        for reader in tuple(self._readers):
+            reader.reported()
 
     def on_completed(self, outcome: Outcome) -> None:
         if self.outcome is None:
@@ -89,6 +99,11 @@ class ResultSet:
     def _tell(self) -> None:
         for reader in tuple(self._readers):
             reader.changed()
+
+    def heard(self) -> list[Progress]:
+        """The reports, which are told once: to whoever asks first."""
+        found, self.reports = self.reports, []
+        return found
 
     # The readers
 

@@ -18,6 +18,7 @@ from openwmi.model.status import WBEM_S_TIMEDOUT, failed
 from openwmi.remote.client.failures import RemoteFailure
 from openwmi.wire.errors import PeerMisbehaved, ProtocolError
 from openwmi.wire.wmi import guids, results
+from openwmi.wire.wmi.reports import ASK
 from openwmi.wire.wmi.services import inputs_of, method_of
 from openwmi.wire.wmi.types import object_in
 
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
     from openwmi.model.instances import Instance
     from openwmi.remote.client.settings import Settings
     from openwmi.remote.outbound.references import Proxy
+    from openwmi.wire.dcom.orpc import OrpcThat
+
+    # (status, what came beside it) -> the error.
+    Refuse = Callable[[int, OrpcThat], WbemError]
 
 # How long a call result is asked to wait at a time, in milliseconds: each answer shows that the server lives.
 _WAIT: Final = 5000
@@ -93,16 +98,18 @@ async def synchronously(
     context: bytes | None,
     *,
     settings: Settings,
-    refused: Callable[[int], WbemError],
+    refused: Refuse,
 ) -> tuple[list[Any], Outcome]:
     """The operation in its synchronous form."""
     row = described(operation)
     inputs = replace(inputs_of(operation, flags, context), call_result=None)
     patience = settings.network.deadlines.call
     deadline = _METHOD_SECONDS if row.method == "ExecMethod" else patience
-    answer = await services.call(method_of(operation, asynchronous=False), inputs, deadline=deadline)
+    that, answer = await services.exchange(
+        method_of(operation, asynchronous=False), inputs, ASK, deadline=deadline
+    )
     if failed(answer.result):
-        raise refused(answer.result)
+        raise refused(answer.result, that)
     return objects_of(services, getattr(answer, "found", None)), Outcome(answer.result)
 
 
@@ -112,32 +119,30 @@ async def begun(
     flags: int,
     context: bytes | None,
     *,
-    refused: Callable[[int], WbemError],
+    refused: Refuse,
 ) -> Proxy:
     """Begin the operation semisynchronously; its call result. Raises what refuses it."""
     inputs = inputs_of(operation, flags | WBEM_FLAG_RETURN_IMMEDIATELY, context)
 
     async def begin() -> Proxy:
-        answer = await services.call(method_of(operation, asynchronous=False), inputs)
+        that, answer = await services.exchange(method_of(operation, asynchronous=False), inputs, ASK)
         if failed(answer.result):
-            raise refused(answer.result)
+            raise refused(answer.result, that)
         return services.exporter.adopt(answer.call_result or None, guids.IWbemCallResult)
 
     return await services.exporter.obtain(begin())
 
 
-async def result_of(
-    result: Proxy, operation: AnyOperation, refused: Callable[[int], WbemError]
-) -> tuple[list[Any], Outcome]:
+async def result_of(result: Proxy, operation: AnyOperation, refused: Refuse) -> tuple[list[Any], Outcome]:
     """What a call result comes to, however long it takes; it is released on every way out."""
     try:
-        status = await _status(result)
+        status, that = await _status(result)
         if failed(status):
-            raise refused(status)
+            raise refused(status, that)
         if described(operation).delivers == "object":
-            found = await result.call(results.GET_RESULT_OBJECT, results.Timeout(_WAIT))
+            that, found = await result.exchange(results.GET_RESULT_OBJECT, results.Timeout(_WAIT))
             if failed(found.result) and described(operation).method == "GetObject":
-                raise refused(found.result)
+                raise refused(found.result, that)
             return objects_of(result, found.found), Outcome(status)
         if isinstance(operation, PutInstance):
             told = await result.call(results.GET_RESULT_STRING, results.Timeout(_WAIT))
@@ -147,12 +152,12 @@ async def result_of(
         result.drop()
 
 
-async def _status(result: Proxy) -> int:
-    """The final status of the operation (calls.md F29)."""
+async def _status(result: Proxy) -> tuple[int, OrpcThat]:
+    """The final status of the operation (calls.md F29), and what is said about it."""
     loop = asyncio.get_running_loop()
     while True:
         since = loop.time()
-        answer = await result.call(
+        that, answer = await result.exchange(
             results.GET_CALL_STATUS,
             results.Timeout(_WAIT),
             deadline=_WAIT / 1000 + result.exporter.channel.deadlines.call,
@@ -163,6 +168,6 @@ async def _status(result: Proxy) -> int:
                     f"GetCallStatus fails with 0x{answer.result:08X}", "[MS-WMI] 3.1.4.5.4"
                 )
                 raise result.exporter.channel.misbehaved("GetCallStatus", wrong)
-            return int(answer.status)
+            return int(answer.status), that
         # A server that does not wait must not make us ask without end.
         await asyncio.sleep(max(0.0, since + _WAIT / 2000 - loop.time()))

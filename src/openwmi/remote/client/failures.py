@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 from openwmi.contract.operations import described, parameter_info
 from openwmi.contract.outcome import Outcome
 from openwmi.model.errors import WbemError, error
+from openwmi.remote.client.hearing import UNEXPLAINED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from openwmi.contract.operations import AnyOperation
+    from openwmi.remote.client.hearing import Explanation
 
 
 class RemoteFailure(Outcome):
@@ -32,14 +34,18 @@ class RemoteFailure(Outcome):
         return copy(self.cause).with_traceback(None)
 
 
-def refused(code: int, operation: AnyOperation, host: str, namespace: str) -> WbemError:
+def as_told(code: int, said: Explanation) -> WbemError:
+    """The error for a status, in the server's words where it has some."""
+    if said.error is not None:
+        return Outcome(code, None, said.error).as_error()
+    return error(code, said.text or None)
+
+
+def refused(
+    code: int, operation: AnyOperation, host: str, namespace: str, said: Explanation = UNEXPLAINED
+) -> WbemError:
     """The error for a status that a server gave an operation."""
-    row = described(operation)
-    subject = parameter_info(operation)
-    made = error(code, operation=row.method, parameter=subject, namespace=namespace)
-    made.host = host
-    made.phase = row.method
-    return made
+    return explained(as_told(code, said), operation, host, namespace)
 
 
 def explained(reason: WbemError, operation: AnyOperation, host: str, namespace: str) -> WbemError:

@@ -25,6 +25,7 @@ from openwmi.model.status import (
 from openwmi.remote.client.activation import Activated, activate
 from openwmi.remote.client.choosing import UNREACHED, Choice, choose
 from openwmi.remote.client.failures import placed
+from openwmi.remote.client.hearing import explanation
 from openwmi.remote.client.receiving import Receiver
 from openwmi.remote.client.settings import Settings
 from openwmi.remote.outbound.channel import Channel
@@ -46,6 +47,7 @@ from openwmi.wire.wmi.login import (
     NtlmLogin,
     SetClientInfo,
 )
+from openwmi.wire.wmi.reports import ASK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
@@ -170,9 +172,11 @@ class Machine:
             return await self.exporter.obtain(self._logged_on(self._login, namespace, inputs))
 
     async def _logged_on(self, login: Proxy, namespace: str, inputs: NtlmLogin) -> Proxy:
-        answer = await login.call(NTLM_LOGIN, inputs)
+        that, answer = await login.exchange(NTLM_LOGIN, inputs, ASK)
         if failed(answer.result):
-            raise error(answer.result, f"{self.host} refuses {namespace}", namespace=namespace)
+            said = explanation(that).text
+            why = f"{self.host} refuses {namespace}" + (f": {said}" if said else "")
+            raise error(answer.result, why, namespace=namespace)
         return self.exporter.adopt(answer.services, guids.IWbemServices)
 
     async def _understood(self, locales: str | None) -> str | None:

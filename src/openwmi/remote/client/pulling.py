@@ -10,10 +10,10 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID, uuid4
 
-from openwmi.contract.outcome import Outcome
 from openwmi.model.errors import WbemError, error
 from openwmi.model.status import WBEM_S_FALSE, WBEM_S_TIMEDOUT, failed
-from openwmi.remote.client.failures import RemoteFailure
+from openwmi.remote.client.failures import RemoteFailure, as_told
+from openwmi.remote.client.hearing import explanation, reported, succeeded, tell
 from openwmi.wire.dcom import objref
 from openwmi.wire.errors import PeerMisbehaved, ProtocolError
 from openwmi.wire.wmi import enumerators as wire
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from openwmi.remote.client.settings import Settings
     from openwmi.remote.outbound.channel import Call
     from openwmi.remote.outbound.references import Proxy
+    from openwmi.wire.dcom.orpc import OrpcThat
 
 # How long a page may gather at the server, in milliseconds: little at first, so that a slow source's first objects do
 # not wait for a full page; more while nothing comes.
@@ -39,14 +40,16 @@ _EVENT_WAIT: Final = 5000
 
 
 class Page:
-    """One answer: its objects, still undecoded, and what it says about the rest."""
+    """One answer: its objects, still undecoded, what it says about the rest, and what is said beside it."""
 
-    __slots__ = ("count", "decode", "status")
+    __slots__ = ("beside", "count", "decode", "reports", "status")
 
-    def __init__(self, count: int, status: int, decode: Callable[[], Batch]) -> None:
+    def __init__(self, count: int, status: int, decode: Callable[[], Batch], beside: OrpcThat) -> None:
         self.count = count
         self.status = status
         self.decode = decode
+        self.beside = beside
+        self.reports = reported(beside)
 
     @property
     def last(self) -> bool:
@@ -68,7 +71,7 @@ class SmartPages:
         )
 
     def read(self, stub: bytes) -> Page:
-        answer = self._proxy.answered(wire.SMART_NEXT, stub)
+        that, answer = self._proxy.answered(wire.SMART_NEXT, stub)
 
         def decode() -> Batch:
             found: Batch = [] if answer.packet is None else self._decoder.decode(answer.packet)
@@ -76,7 +79,7 @@ class SmartPages:
                 raise _contradiction(self._proxy, f"{answer.returned} objects announced, {len(found)} sent")
             return found
 
-        return Page(answer.returned, answer.result, decode)
+        return Page(answer.returned, answer.result, decode, that)
 
 
 class PlainPages:
@@ -90,12 +93,12 @@ class PlainPages:
         return self._proxy.send(wire.NEXT, wire.Next(milliseconds, count), deadline=deadline)
 
     def read(self, stub: bytes) -> Page:
-        answer = self._proxy.answered(wire.NEXT, stub)
+        that, answer = self._proxy.answered(wire.NEXT, stub)
 
         def decode() -> Batch:
             return [self._object(reference) for reference in answer.objects]
 
-        return Page(len(answer.objects), answer.result, decode)
+        return Page(len(answer.objects), answer.result, decode, that)
 
     def _object(self, reference: bytes | None) -> Any:
         try:
@@ -144,7 +147,8 @@ class Pull:
     An answer is handled, and the next page asked for, in the very turn of the loop in which it arrives: with small
     pages a task that wakes up for each would cost a third of all the time.
 
-    events: they come one by one and are not kept waiting; explain: gives an error its place.
+    events: they come one by one and are not kept waiting; progress: whether reports were asked for; explain: gives an
+    error its place.
     """
 
     def __init__(
@@ -154,6 +158,7 @@ class Pull:
         settings: Settings,
         *,
         events: bool,
+        progress: bool,
         explain: Callable[[WbemError], WbemError],
     ) -> None:
         self._call = call
@@ -162,9 +167,11 @@ class Pull:
         self._most = settings.page
         self._patience = settings.network.deadlines.call
         self._events = events
+        self._progress = progress
         self._explain = explain
         self._loop = asyncio.get_running_loop()
         self._demand = 0
+        self._arriving = 0  # objects that have come and are not handed on yet
         self._pages: SmartPages | PlainPages | None = None  # until it is known, and after the end
         self._asked: Call | None = None
         self._rest: asyncio.TimerHandle | None = None
@@ -177,7 +184,7 @@ class Pull:
     # Source
 
     def allow(self, demand: int) -> None:
-        self._demand = demand
+        self._demand = demand - self._arriving
         self._go_on()
 
     def stop(self) -> None:
@@ -228,16 +235,21 @@ class Pull:
         self._demand -= page.count
         if not page.last:
             if not page.count and self._hasty():
-                self._rest = self._loop.call_later(self._wait / 1000, self._rested)
+                pause = _SHORTEST if page.reports else self._wait
+                self._rest = self._loop.call_later(pause / 1000, self._rested)
             self._go_on()
         if self._asked is None and self._rest is None:
             self._before = None  # whoever asks later begins anew
+        if page.reports and self._progress:
+            self._arriving = page.count
+            tell(self._call, page.reports)
+            self._arriving = 0
         batch = page.decode() if page.count else []
         if batch:
             self._demand = 0  # the call says anew what it wants
             self._call.on_batch(batch)
         if page.last:
-            self._finish(page.status)
+            self._finish(page)
 
     def _rested(self) -> None:
         self._rest = None
@@ -268,12 +280,13 @@ class Pull:
         self._release()
         self._call.on_outcome(RemoteFailure.of(self._explain(reason)))
 
-    def _finish(self, status: int) -> None:
+    def _finish(self, page: Page) -> None:
+        status = page.status
         if failed(status):
-            self._fail(error(status))
+            self._fail(as_told(status, explanation(page.beside)))
             return
         self._release()
-        self._call.on_outcome(Outcome(0 if status == WBEM_S_FALSE else status))
+        self._call.on_outcome(succeeded(0 if status == WBEM_S_FALSE else status, page.reports))
 
     def _release(self) -> None:
         """Nothing more is wanted."""

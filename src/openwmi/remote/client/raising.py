@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from openwmi.model.errors import error
 from openwmi.model.status import WBEM_S_NO_ERROR, failed
+from openwmi.remote.client.failures import as_told
+from openwmi.remote.client.hearing import explanation
 from openwmi.wire.wmi import results
 from openwmi.wire.wmi.guids import IWbemObjectSink
+from openwmi.wire.wmi.reports import ASK
 from openwmi.wire.wmi.services import EVENT_SINK
 from openwmi.wire.wmi.types import reference_to
 
@@ -45,7 +47,9 @@ class RemoteEventSink:
 
 async def event_sink(services: Proxy) -> RemoteEventSink:
     """QueryObjectSink."""
-    answer = await services.call(EVENT_SINK, EVENT_SINK.request.members.holds(flags=0))
+    that, answer = await services.exchange(EVENT_SINK, EVENT_SINK.request.members.holds(flags=0), ASK)
     if failed(answer.result):
-        raise error(answer.result, operation="QueryObjectSink")
+        wrong = as_told(answer.result, explanation(that))
+        wrong.operation = "QueryObjectSink"
+        raise wrong
     return RemoteEventSink(services.exporter.adopt(answer.sink, IWbemObjectSink))

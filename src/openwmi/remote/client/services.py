@@ -24,7 +24,8 @@ from openwmi.model.errors import WbemError, error
 from openwmi.model.status import RPC_E_DISCONNECTED, failed
 from openwmi.remote.client import sharing
 from openwmi.remote.client.asking import Ask, begun, result_of, synchronously
-from openwmi.remote.client.failures import RemoteFailure, explained, placed, refused
+from openwmi.remote.client.failures import RemoteFailure, as_told, explained, placed, refused
+from openwmi.remote.client.hearing import explanation
 from openwmi.remote.client.pulling import Pull
 from openwmi.remote.client.pushing import Push
 from openwmi.remote.client.settings import Settings
@@ -32,6 +33,7 @@ from openwmi.remote.client.signatures import Signatures
 from openwmi.remote.places import RESOLVER_PORT, Address
 from openwmi.wire.wmi import guids
 from openwmi.wire.wmi.contexts import write_context
+from openwmi.wire.wmi.reports import ASK, ASK_PROGRESS
 from openwmi.wire.wmi.services import OPEN, inputs_of, method_of
 from openwmi.wire.wmi.types import EMPTY
 
@@ -43,10 +45,12 @@ if TYPE_CHECKING:
     from openwmi.contract.context import Context
     from openwmi.contract.operations import AnyOperation
     from openwmi.contract.services import Sink
+    from openwmi.remote.client.asking import Refuse
     from openwmi.remote.client.choosing import Choice
     from openwmi.remote.client.credentials import Credentials
     from openwmi.remote.client.machine import Machine
     from openwmi.remote.outbound.references import Proxy
+    from openwmi.wire.dcom.orpc import Extent
 
     Explain = Callable[[WbemError], WbemError]
 
@@ -57,13 +61,20 @@ _FORWARD: Final = f.WBEM_FLAG_RETURN_IMMEDIATELY | f.WBEM_FLAG_FORWARD_ONLY
 
 
 class Order(NamedTuple):
-    """An operation on its way to its call. flags, context: as they travel; explain: gives an error its place."""
+    """An operation on its way to its call. flags, context: as they travel; explain: gives an error its place; progress:
+    whether reports are wanted, where the flags cannot say so."""
 
     call: RunningCall
     operation: AnyOperation
     flags: int
     context: bytes | None
     explain: Explain
+    progress: bool = False
+
+    @property
+    def reports(self) -> tuple[Extent, ...]:
+        """What is asked for beside the answer."""
+        return ASK_PROGRESS if self.progress else ASK
 
 
 class RemoteServices:
@@ -153,8 +164,10 @@ class RemoteServices:
                 await self._poll(order)
 
     async def _poll(self, order: Order) -> None:
-        """Start by asking for the results, which are told without progress."""
-        order = order._replace(flags=order.flags & ~f.WBEM_FLAG_SEND_STATUS)
+        """Start by asking for the results. The flag for progress is one of calls with a sink: servers of ours learn
+        beside the call that it is wanted."""
+        progress = bool(order.flags & f.WBEM_FLAG_SEND_STATUS)
+        order = order._replace(flags=order.flags & ~f.WBEM_FLAG_SEND_STATUS, progress=progress)
         begin = self._enumerate if described(order.operation).enumerator else self._ask
         await begin(order)
 
@@ -175,7 +188,7 @@ class RemoteServices:
         )
         try:
             inputs = inputs_of(operation, order.flags, order.context, sink=push.reference())
-            answer = await self._proxy.call(method_of(operation, asynchronous=True), inputs)
+            that, answer = await self._proxy.exchange(method_of(operation, asynchronous=True), inputs, ASK)
         except BaseException:
             push.withdraw()
             raise
@@ -183,7 +196,7 @@ class RemoteServices:
             push.withdraw()
             if self.machine.settles_for_polling(answer.result):
                 return False
-            raise self._refusal(operation)(answer.result)
+            raise self._refusal(operation)(answer.result, that)
         call.feed = push
         push.accepted()
         self._subscribed(call, operation)
@@ -211,7 +224,7 @@ class RemoteServices:
 
     async def _ask(self, order: Order) -> None:
         """Start an operation with a single result."""
-        call, operation, flags, context, explain = order
+        call, operation, flags, context, explain, _ = order
         refusal = self._refusal(operation)
         if call.machine.timed or isinstance(operation, PutInstance | PutClass):
             result = await begun(self._proxy, operation, flags, context, refused=refusal)
@@ -226,18 +239,20 @@ class RemoteServices:
 
     async def _enumerate(self, order: Order) -> None:
         """Start an operation whose results are pulled."""
-        call, operation, flags, context, explain = order
+        call, operation, flags, context, explain, progress = order
         inputs = inputs_of(operation, flags | _FORWARD, context)
 
         async def begin() -> Proxy:
-            answer = await self._proxy.call(method_of(operation, asynchronous=False), inputs)
+            method = method_of(operation, asynchronous=False)
+            that, answer = await self._proxy.exchange(method, inputs, order.reports)
             if failed(answer.result):
-                raise self._refusal(operation)(answer.result)
+                raise self._refusal(operation)(answer.result, that)
             return self._proxy.exporter.adopt(answer.enumerator, guids.IEnumWbemClassObject)
 
         enumerator = await self._proxy.exporter.obtain(begin())
         events = isinstance(operation, ExecNotificationQuery)
-        call.feed = Pull(call, enumerator, self.machine.settings, events=events, explain=explain)
+        settings = self.machine.settings
+        call.feed = Pull(call, enumerator, settings, events=events, progress=progress, explain=explain)
         self._subscribed(call, operation)
 
     def _subscribed(self, call: RunningCall, operation: AnyOperation) -> None:
@@ -256,8 +271,9 @@ class RemoteServices:
         )
         return objects[0] if objects else None
 
-    def _refusal(self, operation: AnyOperation) -> Callable[[int], WbemError]:
-        return lambda code: refused(code, operation, self.machine.host, self._namespace)
+    def _refusal(self, operation: AnyOperation) -> Refuse:
+        host, namespace = self.machine.host, self._namespace
+        return lambda code, that: refused(code, operation, host, namespace, explanation(that))
 
     async def cancel(self, sink: object, *, inside: bool = False) -> None:
         """CancelAsyncCall; see contract.services.Services.cancel."""
@@ -273,9 +289,11 @@ class RemoteServices:
             path = f"{self._namespace}\\{namespace}"
 
             async def ask() -> Proxy:
-                answer = await self._proxy.call(OPEN, inputs)
+                that, answer = await self._proxy.exchange(OPEN, inputs, ASK)
                 if failed(answer.result):
-                    raise error(answer.result, operation="OpenNamespace", namespace=path)
+                    wrong = as_told(answer.result, explanation(that))
+                    wrong.operation, wrong.namespace = "OpenNamespace", path
+                    raise wrong
                 return self._proxy.exporter.adopt(answer.services or None, guids.IWbemServices)
 
             proxy = await self._proxy.exporter.obtain(ask())

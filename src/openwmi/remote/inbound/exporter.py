@@ -14,7 +14,7 @@ from uuid import UUID
 from openwmi.model.errors import error
 from openwmi.model.status import WBEM_E_ACCESS_DENIED
 from openwmi.remote.inbound.addresses import Part
-from openwmi.remote.inbound.answering import answered, answered_plainly, failed
+from openwmi.remote.inbound.answering import Explain, answered, answered_plainly, unexplained
 from openwmi.remote.inbound.incoming import Exported, Fault, Handler, Incoming, Interface
 from openwmi.remote.inbound.limits import ExporterLimits
 from openwmi.remote.inbound.objects import Objects, Pointer
@@ -27,7 +27,6 @@ from openwmi.wire.errors import (
     OPNUM_OUT_OF_RANGE,
     RPC_E_DISCONNECTED,
     UNKNOWN_INTERFACE,
-    ProtocolError,
 )
 from openwmi.wire.rpc import AuthLevel, SyntaxId
 
@@ -54,8 +53,8 @@ class Exporter:
 
     interfaces: what a client may bind to besides what every exporter has; activators: interfaces without an object,
     with what their methods get as target. level: the floor for calls; principal: what two log-ons of one user have in
-    common; random, clock: as os.urandom, time.monotonic; connected: whether who never pings keeps objects by a
-    connection.
+    common; explain: what an answer says beside the HRESULT of a failure; random, clock: as os.urandom, time.monotonic;
+    connected: whether who never pings keeps objects by a connection.
     """
 
     def __init__(
@@ -67,6 +66,7 @@ class Exporter:
         level: int = AuthLevel.INTEGRITY,
         authn_hint: int = AuthLevel.INTEGRITY,
         principal: Callable[[Any], Hashable] = _itself,
+        explain: Explain = unexplained,
         random: Callable[[int], bytes] = os.urandom,
         clock: Callable[[], float] = time.monotonic,
         connected: bool = True,
@@ -79,6 +79,7 @@ class Exporter:
         # The level that clients are asked for. Higher than INTEGRITY is more than some can do (wire.md 8, trap 5).
         self.authn_hint = authn_hint
         self.principal = principal
+        self.explain = explain
         self.clock = clock
         self.objects = Objects(random, limits or ExporterLimits(), connected=connected)
         self._oid = int.from_bytes(random(8), "little")
@@ -172,10 +173,10 @@ class Exporter:
             raise Fault(RPC_E_DISCONNECTED)
         method, handler = _method(pointer.interface, request.opnum)
         if not self.admits(pointer, incoming):
-            return _denied(method, request.stub)
+            return answered(method, _denied, None, incoming, request.stub, self.explain)
         entry = pointer.entry
         self.objects.used(entry, incoming.association)
-        answer = answered(method, handler, entry.object, incoming, request.stub)
+        answer = answered(method, handler, entry.object, incoming, request.stub, self.explain)
         if isinstance(answer, bytes):
             return answer
         return self._counted(pointer, answer)
@@ -199,10 +200,5 @@ def _method(interface: Interface, opnum: int) -> tuple[ObjectMethod[Any, Any], H
     return found
 
 
-def _denied(method: ObjectMethod[Any, Any], stub: bytes) -> bytes:
-    try:
-        _, inputs = method.called(stub)
-    except ProtocolError as reason:
-        raise Fault(reason.status) from None
-    denial = error(WBEM_E_ACCESS_DENIED, "this object was given to another user")
-    return failed(method, inputs, denial)
+def _denied(target: None, incoming: Incoming, inputs: Any) -> None:
+    raise error(WBEM_E_ACCESS_DENIED, "this object was given to another user")

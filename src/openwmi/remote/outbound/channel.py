@@ -25,6 +25,7 @@ from openwmi.wire.rpc.syntax import SyntaxId
 if TYPE_CHECKING:
     from openwmi.model.errors import WbemError
     from openwmi.wire.dcom.method import Method, ObjectMethod
+    from openwmi.wire.dcom.orpc import Extent, OrpcThat
     from openwmi.wire.decoding import Trace
     from openwmi.wire.rpc.security import SecurityContext
 
@@ -217,14 +218,26 @@ class Channel(asyncio.Protocol):
         method: ObjectMethod[In, Out],
         inputs: In,
         *,
-        cid: UUID | None = None,
         deadline: float | None = None,
     ) -> Out:
         """Call a method of the object behind an IPID; None: of an interface that has no objects (activation)."""
+        return (await self.exchange(interface, ipid, method, inputs, deadline=deadline))[1]
+
+    async def exchange(
+        self,
+        interface: SyntaxId,
+        ipid: UUID | None,
+        method: ObjectMethod[In, Out],
+        inputs: In,
+        *,
+        extensions: tuple[Extent, ...] | None = None,
+        deadline: float | None = None,
+    ) -> tuple[OrpcThat, Out]:
+        """The same with what is said beside the parameters, both ways."""
         await self.require(interface)
-        stub = method.call(inputs, OrpcThis(cid or uuid4()))
+        stub = method.call(inputs, OrpcThis(uuid4(), extensions=extensions))
         answer = await self.send(interface, method, stub, object_id=ipid, deadline=deadline)
-        return self.decoded(method.name, method.answered, answer)[1]
+        return self.decoded(method.name, method.answered, answer)
 
     def send(
         self,

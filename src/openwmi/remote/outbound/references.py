@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from openwmi.remote.places import Address
     from openwmi.wire.dcom.method import ObjectMethod
     from openwmi.wire.dcom.objref import StdObjRef
+    from openwmi.wire.dcom.orpc import Extent, OrpcThat
     from openwmi.wire.rpc.syntax import SyntaxId
 
 In = TypeVar("In")
@@ -87,11 +88,23 @@ class Proxy:
         inputs: In,
         *,
         deadline: float | None = None,
-        cid: UUID | None = None,
     ) -> Out:
         """Call a method; faults and broken connections raise, HRESULTs stand in what comes back."""
         channel = self.exporter.channel
-        return await channel.invoke(self.interface, self.ipid, method, inputs, deadline=deadline, cid=cid)
+        return await channel.invoke(self.interface, self.ipid, method, inputs, deadline=deadline)
+
+    async def exchange(
+        self,
+        method: ObjectMethod[In, Out],
+        inputs: In,
+        extensions: tuple[Extent, ...] | None = None,
+        *,
+        deadline: float | None = None,
+    ) -> tuple[OrpcThat, Out]:
+        """The same with what is said beside the parameters, both ways."""
+        return await self.exporter.channel.exchange(
+            self.interface, self.ipid, method, inputs, extensions=extensions, deadline=deadline
+        )
 
     def send(
         self,
@@ -99,17 +112,16 @@ class Proxy:
         inputs: In,
         *,
         deadline: float | None = None,
-        cid: UUID | None = None,
     ) -> Call:
         """Send a call of an interface that is bound, now; the stub of its answer, for `answered`."""
-        stub = method.call(inputs, OrpcThis(cid or uuid4()))
+        stub = method.call(inputs, OrpcThis(uuid4()))
         return self.exporter.channel.send(
             self.interface, method, stub, object_id=self.ipid, deadline=deadline
         )
 
-    def answered(self, method: ObjectMethod[In, Out], stub: bytes) -> Out:
-        """What an answer says."""
-        return self.exporter.channel.decoded(method.name, method.answered, stub)[1]
+    def answered(self, method: ObjectMethod[In, Out], stub: bytes) -> tuple[OrpcThat, Out]:
+        """What an answer says, beside its parameters and in them."""
+        return self.exporter.channel.decoded(method.name, method.answered, stub)
 
     async def query(self, interface: SyntaxId) -> Proxy:
         """Another interface of the same object; E_NOINTERFACE when it has none."""

@@ -10,12 +10,15 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from openwmi.model.errors import WbemError
-from openwmi.model.status import WBEM_S_NO_ERROR, WBEM_S_TIMEDOUT
+from openwmi.model.status import WBEM_S_FALSE, WBEM_S_NO_ERROR, WBEM_S_TIMEDOUT
 from openwmi.remote.server.eager import eager
 from openwmi.remote.server.protected import protected
+from openwmi.remote.server.telling import ended, underway
+from openwmi.wire.dcom.orpc import NO_THAT
 from openwmi.wire.wmi import enumerators as w
 from openwmi.wire.wmi import guids
 from openwmi.wire.wmi.login import Result
+from openwmi.wire.wmi.reports import telling
 from openwmi.wire.wmi.types import reference_to
 from openwmi.wmio.arrays import ArrayEncoder, joined
 
@@ -29,19 +32,26 @@ if TYPE_CHECKING:
     from openwmi.remote.inbound import Incoming
     from openwmi.remote.server.server import Server
     from openwmi.remote.server.services import ServicesObject
+    from openwmi.wire.dcom.orpc import OrpcThat
+
+    # Answers, or their stubs where something is said beside them.
+    _Page = w.NextAnswer | bytes
+    _SmartPage = w.SmartNextAnswer | bytes
 
 _GUID: Final = 16
 _AT_ONCE: Final = 500
 
 
 class Position:
-    """A view of a result set, which ends with the last of the objects that read from it."""
+    """A view of a result set, which ends with the last of the objects that read from it. listened: whether its client
+    hears what is said beside answers."""
 
-    __slots__ = ("__weakref__", "_holders", "_server", "_turn", "view")
+    __slots__ = ("__weakref__", "_holders", "_server", "_turn", "listened", "view")
 
-    def __init__(self, server: Server, view: Enumerator) -> None:
+    def __init__(self, server: Server, view: Enumerator, *, listened: bool = False) -> None:
         self._server = server
         self.view = view
+        self.listened = listened
         self._holders = 0
         self._turn = asyncio.Lock()  # answers are put together one after the other (F20)
         server.positions.add(self)
@@ -50,7 +60,7 @@ class Position:
         """Give `count` objects to `take`, which tells their size; the status of the answer.
 
         An answer that is full, but not of all that was asked for, is like one whose time was up: there is more (F3,
-        F4). So is one that a failure cut short; the failure is the next answer (F9).
+        F4). So is one that a failure cut short, and one that has progress to tell; the failure is the next answer (F9).
         """
         limits, loop = self._server.limits, asyncio.get_running_loop()
         until = loop.time() + timeout / 1000
@@ -61,7 +71,7 @@ class Position:
                 try:
                     status, objects = await self.view.next(left, min(_AT_ONCE, count - taken))
                 except WbemError:
-                    if taken:
+                    if taken or self.view.reports:
                         return WBEM_S_TIMEDOUT
                     raise
                 if objects:
@@ -72,6 +82,17 @@ class Position:
                 if taken >= limits.page or size >= limits.page_size:
                     return WBEM_S_TIMEDOUT
                 await asyncio.sleep(0)  # others' calls have their turn
+
+    def beside(self, status: int) -> OrpcThat:
+        """What an answer of this status says besides: progress since the last one, at the end how it was."""
+        view = self.view
+        if not self.listened or (status != WBEM_S_FALSE and not view.reports):
+            return NO_THAT
+        reports = underway(view.heard())
+        outcome = view.outcome
+        if status == WBEM_S_FALSE and outcome is not None and (outcome.status or outcome.text):
+            reports.append(ended(outcome))
+        return telling(reports)
 
     def hold(self) -> None:
         self._holders += 1
@@ -94,6 +115,10 @@ class EnumeratorObject:
         self._position = position
         position.hold()
 
+    @property
+    def listened(self) -> bool:
+        return self._position.listened
+
     def released(self) -> None:
         self._position.let_go()
 
@@ -104,10 +129,10 @@ class EnumeratorObject:
     async def _reset(self, incoming: Incoming, asked: w.Nothing) -> Result:
         return Result(await self._position.view.reset())
 
-    def _next(self, incoming: Incoming, asked: w.Next) -> w.NextAnswer | Awaitable[w.NextAnswer]:
+    def _next(self, incoming: Incoming, asked: w.Next) -> _Page | Awaitable[_Page]:
         return eager(self._page(asked))
 
-    async def _page(self, asked: w.Next) -> w.NextAnswer:
+    async def _page(self, asked: w.Next) -> _Page:
         references: list[bytes] = []
 
         def take(objects: list[Instance | Class]) -> int:
@@ -116,7 +141,9 @@ class EnumeratorObject:
             return sum(map(len, added))
 
         status = await self._position.page(asked.timeout, asked.count, take)
-        return w.NextAnswer(references, status, asked.count)
+        answer = w.NextAnswer(references, status, asked.count)
+        beside = self._position.beside(status)
+        return answer if beside is NO_THAT else w.NEXT.answer(answer, beside)
 
     async def _next_async(self, incoming: Incoming, asked: w.NextAsync) -> Result:
         callbacks = self._server.callbacks
@@ -126,7 +153,8 @@ class EnumeratorObject:
         )
 
     async def _clone(self, incoming: Incoming, asked: w.Nothing) -> w.EnumeratorAnswer:
-        position = Position(self._server, await self._position.view.clone())
+        view = await self._position.view.clone()
+        position = Position(self._server, view, listened=self._position.listened)
         twin = EnumeratorObject(self._server, self.services, position)
         return w.EnumeratorAnswer(twin.given(incoming))
 
@@ -161,15 +189,17 @@ class SmartEnumerator:
         self._encoders: OrderedDict[UUID, ArrayEncoder] = OrderedDict()
         position.hold()
 
+    @property
+    def listened(self) -> bool:
+        return self._position.listened
+
     def released(self) -> None:
         self._position.let_go()
 
-    def _next(
-        self, incoming: Incoming, asked: w.SmartNext
-    ) -> w.SmartNextAnswer | Awaitable[w.SmartNextAnswer]:
+    def _next(self, incoming: Incoming, asked: w.SmartNext) -> _SmartPage | Awaitable[_SmartPage]:
         return eager(self._page(asked))
 
-    async def _page(self, asked: w.SmartNext) -> w.SmartNextAnswer:
+    async def _page(self, asked: w.SmartNext) -> _SmartPage:
         packets: list[bytes] = []
         returned = 0
 
@@ -180,7 +210,9 @@ class SmartEnumerator:
             return len(packets[-1])
 
         status = await self._position.page(asked.timeout, asked.count, take)
-        return w.SmartNextAnswer(returned, joined(packets) if packets else None, status)
+        answer = w.SmartNextAnswer(returned, joined(packets) if packets else None, status)
+        beside = self._position.beside(status)
+        return answer if beside is NO_THAT else w.SMART_NEXT.answer(answer, beside)
 
     def _encoder(self, proxy: UUID) -> ArrayEncoder:
         """What this proxy knows already. One that was forgotten over others gets its classes again: no harm done."""

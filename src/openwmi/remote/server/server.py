@@ -21,6 +21,7 @@ from openwmi.remote.server.login import Login
 from openwmi.remote.server.logons import LogOns, Principal, sid_of
 from openwmi.remote.server.services import EXPORTED
 from openwmi.remote.server.sinks import Callbacks
+from openwmi.remote.server.telling import explained
 from openwmi.wire.ntlm import ServerNames
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ class Server:
             Addresses((*names, *aliases)),
             activators={iid: (table, self) for iid, table in ACTIVATORS.items()},
             principal=sid_of,
+            explain=explained,
             random=random,
             clock=clock,
             limits=self.limits.exporter,

@@ -19,7 +19,7 @@ from openwmi.remote.server.enumerators import ENUMERATORS, EnumeratorObject, Pos
 from openwmi.remote.server.eventsinks import EVENT_SINKS, EventSinkObject
 from openwmi.remote.server.results import RESULTS, CallResultObject
 from openwmi.remote.server.sinks import least_level
-from openwmi.wire.wmi import guids
+from openwmi.wire.wmi import guids, reports
 from openwmi.wire.wmi import services as w
 from openwmi.wire.wmi.contexts import read_context
 from openwmi.wire.wmi.types import EMPTY, reference_to
@@ -98,8 +98,11 @@ class ServicesObject:
         incoming, operation, flags, context, _, holds = asked
         once = flags & _READ_ONCE == _READ_ONCE
         held = self._server.limits.held if once else self._server.room(self.services.caller)
-        view = await Enumerator.start(self.services, operation, flags, context, held=held)
-        reference = EnumeratorObject(self._server, self, Position(self._server, view)).given(incoming)
+        told = reports.asked(incoming.this)
+        progress = told is not None and told.progress
+        view = await Enumerator.start(self.services, operation, flags, context, held=held, progress=progress)
+        position = Position(self._server, view, listened=told is not None)
+        reference = EnumeratorObject(self._server, self, position).given(incoming)
         return holds(enumerator=reference, result=0)
 
     async def _single(self, asked: Asked) -> Any:
