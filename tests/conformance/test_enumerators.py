@@ -792,3 +792,49 @@ async def test_cancel_reaches_operations_and_queued_requests_alike(seam: Seam) -
     assert [kind for kind, _ in sink.events].count("released") == 2
     assert await code(cancel(seam.services, None)) == WBEM_E_INVALID_PARAMETER
     await enumerator.release()
+
+
+# Looking ahead ---------------------------------------------------------------------------------------------------
+
+
+@every_form
+@pytest.mark.req("calls:F3", "calls:F15", "calls:F22")
+async def test_looking_ahead_reads_nothing_and_passing_does(seam: Seam, flags: int) -> None:
+    gate = seam.gate()
+    seam.serve(NUMBERS, instances=gated(5, gate, 2))
+    if flags in (SYNC, 0x20):
+        gate.open()
+    enumerator = await start(seam, flags)
+    await filled(enumerator, 5)
+    for _ in range(2):
+        assert values(enumerator.ahead(2)) == [0, 1]
+    assert enumerator.passes(2)
+    status, objects = await enumerator.next(INFINITE, 1)
+    assert (status, values(objects)) == (0, [2])
+    assert values(enumerator.ahead(1)) == [3]
+    gate.open()
+    await filled(enumerator, 7)
+    assert (enumerator.ahead(5), enumerator.passes(5)) == (None, False)
+    sink = Recorder()
+    await enumerator.next_async(9, sink)  # takes what is left
+    await over(sink)
+    assert values(sink.objects) == [3, 4, 5, 6]
+    assert (enumerator.ahead(1), enumerator.passes(1)) == (None, False)
+    await enumerator.release()
+    assert (enumerator.ahead(0), enumerator.passes(0)) == (None, False)
+
+
+@pytest.mark.req("calls:F15", "calls:F20")
+async def test_nobody_passes_those_who_wait(seam: Seam) -> None:
+    gate = seam.gate()
+    seam.serve(NUMBERS, instances=gated(2, gate, 2))
+    enumerator = await start(seam)
+    await filled(enumerator, 2)
+    sink = Recorder()
+    await enumerator.next_async(3, sink)
+    assert (enumerator.ahead(1), enumerator.passes(1)) == (None, False)
+    gate.open()
+    await over(sink)
+    await filled(enumerator, 4)
+    assert values(enumerator.ahead(1)) == [3]
+    await enumerator.release()

@@ -89,6 +89,20 @@ def test_instances_may_go_without_their_place() -> None:
     assert [one.namespace_ for one in found if isinstance(one, Instance)] == ["root\\cimv2", "root\\cimv2"]
 
 
+def test_encoding_what_was_sent_changes_nothing() -> None:
+    encoder = ArrayEncoder(guids())
+    one, two = ONE.spawn({"Name": "a"}), ONE.spawn({"Name": "b"})
+    assert encoder.has_sent([])
+    assert encoder.has_sent([ONE])
+    assert not encoder.has_sent([one])
+    encoder.encode([one])
+    assert encoder.has_sent([one, ONE, two])
+    foreseen = encoder.encode([two])
+    assert encoder.encode([one]) != foreseen
+    assert encoder.encode([two]) == foreseen
+    assert not encoder.has_sent([one, ONE.decorated("root\\x", "S").spawn()])
+
+
 def test_a_place_that_changes_is_followed() -> None:
     """A peer may use one GUID for a class of several namespaces."""
     encoder = ArrayEncoder(lambda: bytes(16))

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     Raw: TypeAlias = bool | int | float | str | Instance | Class | tuple[Any, ...] | None
 
+_STRING: Final = int(CimType.STRING)
 _DATETIME: Final = int(CimType.DATETIME)
 _DATETIME_ARRAY: Final = _DATETIME | ARRAY
 _WIDE: Final = frozenset((CimType.SINT64, CimType.UINT64))
@@ -52,6 +53,14 @@ def coerce(value: object, code: int, *, name: str = "", reference: str | None = 
     """
     if value is None:
         return None
+    kind = type(value)  # most values are raw ones already
+    if kind is str:
+        if code == _STRING:
+            return value
+    elif kind is int and code in INTEGER_RANGES:
+        low, high = INTEGER_RANGES[code]
+        if low <= value <= high:  # type: ignore[operator]
+            return value
     element = code & ~ARRAY
     convert = _CONVERTERS.get(element)
     if convert is None:

@@ -14,9 +14,10 @@ from openwmi.model.status import WBEM_E_INVALID_CLASS, WBEM_E_NOT_FOUND
 from openwmi.model.values import coerce, present
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping
+    from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
 
     from openwmi.contract.provider import Request, Row
+    from openwmi.model.members import Property
 
 _numbers = itertools.count(1)
 _STRING, _BOOLEAN = 8, 11
@@ -121,43 +122,56 @@ class ProvidedClass:
 
 
 def _rows(answer: Any, request: Request) -> Any:
-    return _async_rows(answer, request) if hasattr(answer, "__aiter__") else _plain_rows(answer, request)
+    row_of = _Columns(request).row
+    return _async_rows(answer, row_of) if hasattr(answer, "__aiter__") else map(row_of, answer)
 
 
-def _plain_rows(answer: Iterable[Mapping[str, object]], request: Request) -> Iterator[Row]:
-    for values in answer:
-        yield _row(values, request)
-
-
-async def _async_rows(answer: AsyncIterable[Mapping[str, object]], request: Request) -> Any:
+async def _async_rows(
+    answer: AsyncIterable[Mapping[str, object]], row_of: Callable[[Mapping[str, object]], Row]
+) -> AsyncIterator[Row]:
     async for values in answer:
-        yield _row(values, request)
+        yield row_of(values)
 
 
 def _row_of(values: Any, request: Request) -> Any:
     if hasattr(values, "__await__"):
         return _awaited_row(values, request)
-    return None if values is None else _row(values, request)
+    return None if values is None else _Columns(request).row(values)
 
 
 async def _awaited_row(answer: Any, request: Request) -> Row | None:
     values = await answer
-    return None if values is None else _row(values, request)
+    return None if values is None else _Columns(request).row(values)
 
 
-def _row(values: Mapping[str, object], request: Request) -> Row:
-    """A dict as a row of the wanted columns, every value coerced to its property's type; what the class does not have
-    is left out (F-23)."""
-    class_ = request.class_
-    given: dict[str, object] = {}
-    for name, value in values.items():
-        declared = class_.property(name)
-        if declared is None:
-            continue
-        given[declared.name] = (
-            None if value is None else coerce(value, declared.type, name=name, reference=declared.reference)
-        )
-    return tuple(given.get(name) for name in request.columns)
+class _Columns:
+    """The wanted columns of a request, and where in a row the values of dicts go. A name is looked up once."""
+
+    __slots__ = ("_class", "_columns", "_known")
+
+    def __init__(self, request: Request) -> None:
+        self._class = request.class_
+        self._columns = request.columns
+        self._known: dict[str, tuple[int, Property] | None] = {}
+
+    def row(self, values: Mapping[str, object]) -> Row:
+        """A dict as a row, every value coerced to its property's type; what the class does not have, or nobody wants,
+        is left out (F-23)."""
+        known = self._known
+        row: list[Any] = [None] * len(self._columns)
+        for name, value in values.items():
+            place = known[name] if name in known else self._looked_up(name)
+            if place is not None:
+                at, declared = place
+                row[at] = coerce(value, declared.type, name=name, reference=declared.reference)
+        return tuple(row)
+
+    def _looked_up(self, name: str) -> tuple[int, Property] | None:
+        declared = self._class.property(name)
+        wanted = declared is not None and declared.name in self._columns
+        place = (self._columns.index(declared.name), declared) if declared is not None and wanted else None
+        self._known[name] = place
+        return place
 
 
 def _presented(class_: Class, keys: Mapping[str, object]) -> dict[str, object]:

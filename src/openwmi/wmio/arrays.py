@@ -262,6 +262,11 @@ class ArrayEncoder:
             raise
         return _headed(b"".join(parts), len(batch), kind)
 
+    def has_sent(self, objects: Sequence[Instance | Class]) -> bool:
+        """Whether the classes of all instances among some objects went before: then encoding them changes nothing."""
+        sent = self._sent
+        return all(isinstance(one, Class) or id(one.layout_) in sent for one in objects)
+
     def _add_rows(self, parts: list[bytes], batch: Rows) -> None:
         form, defaults = form_of(batch.layout), batch.defaults
         row_of = form.row

@@ -16,7 +16,7 @@ from tests.remote.server.session import INTERFACES, Session, ipid_of
 from openwmi.contract.context import Context
 from openwmi.model import status
 from openwmi.mof import compile as compile_mof
-from openwmi.remote.server import enumerators
+from openwmi.remote.server import positions
 from openwmi.remote.server.login import local_part
 from openwmi.wire import errors
 from openwmi.wire.dcom import activation as a
@@ -371,7 +371,7 @@ async def test_a_page_is_bounded(
     async with session(address) as one:
         limits = served.server.limits
         object.__setattr__(limits, "page", 100)
-        monkeypatch.setattr(enumerators, "_AT_ONCE", 50)
+        monkeypatch.setattr(positions, "_AT_ONCE", 50)
         try:
             ipid = await opened(one)
             assert [await page(one, ipid, 0xFFFFFFFF) for _ in range(4)] == [
@@ -389,7 +389,7 @@ async def test_a_page_is_bounded_in_bytes(
 ) -> None:
     async with session(address) as one:
         limits = served.server.limits
-        monkeypatch.setattr(enumerators, "_AT_ONCE", 50)
+        monkeypatch.setattr(positions, "_AT_ONCE", 50)
         object.__setattr__(limits, "page_size", 1)
         try:
             ipid = await opened(one)

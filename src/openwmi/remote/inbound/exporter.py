@@ -142,8 +142,13 @@ class Exporter:
         self.objects.expire(now)
 
     def called(self, association: Association, request: RequestReceived) -> bytes | Awaitable[bytes]:
-        incoming = Incoming(request.identity, request.level, association)
         target = request.object
+        pointer = self.objects.find(target) if target is not None else None
+        incoming = Incoming(request.identity, request.level, association)
+        if pointer is not None:
+            if request.level < self.level:
+                raise Fault(ACCESS_DENIED)
+            return self._invoke(incoming, request, pointer)
         if request.interface == guids.IObjectExporter:
             return self._resolve(incoming, request)
         if request.level < self.level:
@@ -155,7 +160,7 @@ class Exporter:
             raise Fault(UNKNOWN_INTERFACE)
         if target == self.rem_unknown:
             return answered(*_method(REM_UNKNOWN, request.opnum), self, incoming, request.stub)
-        return self._invoke(incoming, request, target)
+        raise Fault(RPC_E_DISCONNECTED)
 
     def _resolve(self, incoming: Incoming, request: RequestReceived) -> bytes:
         unchecked = UNCHECKED if self.objects.connected else UNCHECKED_PINGS
@@ -167,10 +172,9 @@ class Exporter:
         method, handler = found
         return answered_plainly(method, handler, self, incoming, request.stub)
 
-    def _invoke(self, incoming: Incoming, request: RequestReceived, ipid: UUID) -> bytes | Awaitable[bytes]:
-        pointer = self.objects.find(ipid)
-        if pointer is None:
-            raise Fault(RPC_E_DISCONNECTED)
+    def _invoke(
+        self, incoming: Incoming, request: RequestReceived, pointer: Pointer
+    ) -> bytes | Awaitable[bytes]:
         method, handler = _method(pointer.interface, request.opnum)
         if not self.admits(pointer, incoming):
             return answered(method, _denied, None, incoming, request.stub, self.explain)

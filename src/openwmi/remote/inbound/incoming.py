@@ -37,7 +37,7 @@ class Incoming(NamedTuple):
     this: OrpcThis | None = None
 
 
-# (the object, the call, [in] parameters) -> [out] parameters, or an awaitable of them.
+# (the object, the call, [in] parameters) -> [out] parameters, an awaitable of them, or the stub of the answer itself.
 Handler: TypeAlias = Callable[[Any, Incoming, Any], Any]
 Interface: TypeAlias = Mapping[int, "tuple[ObjectMethod[Any, Any], Handler]"]
 

@@ -13,7 +13,8 @@ class ServerLimits:
     beyond ends its operation with QUOTA_VIOLATION.
 
     page, page_size: of one answer of an enumerator, in objects and, within a few hundred objects, in bytes; proxies:
-    clients' numbers for one smart enumerator.
+    clients' numbers for one smart enumerator; ready: bytes of objects up to which the next answer is made before it is
+    asked for.
 
     Callbacks: objects, size: of one Indicate, in objects and bytes; patience: seconds until a sink has answered (C7);
     sinks, sinks_per_user: that wait for callbacks; the excess gets SERVER_TOO_BUSY or QUOTA_VIOLATION.
@@ -24,6 +25,7 @@ class ServerLimits:
     page: int = 10_000
     page_size: int = 8 << 20
     proxies: int = 16
+    ready: int = 64 << 10
     objects: int = 100
     size: int = 64 << 10
     patience: float = 30.0

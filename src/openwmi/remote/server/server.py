@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from openwmi.contract.services import Services
     from openwmi.remote.inbound import Exported, Incoming
     from openwmi.remote.places import Address
-    from openwmi.remote.server.enumerators import Position
+    from openwmi.remote.server.positions import Position
     from openwmi.wire.decoding import Trace
 
 _LOG: Final = logging.getLogger("openwmi.remote")

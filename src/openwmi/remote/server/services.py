@@ -15,8 +15,9 @@ from openwmi.faces.views import CallResult, Enumerator, perform
 from openwmi.model.errors import error
 from openwmi.model.status import WBEM_E_ACCESS_DENIED, WBEM_E_INVALID_PARAMETER, failed
 from openwmi.remote.inbound import Incoming, interface
-from openwmi.remote.server.enumerators import ENUMERATORS, EnumeratorObject, Position
+from openwmi.remote.server.enumerators import ENUMERATORS, EnumeratorObject
 from openwmi.remote.server.eventsinks import EVENT_SINKS, EventSinkObject
+from openwmi.remote.server.positions import Position
 from openwmi.remote.server.results import RESULTS, CallResultObject
 from openwmi.remote.server.sinks import least_level
 from openwmi.wire.wmi import guids, reports

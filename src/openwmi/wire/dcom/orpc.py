@@ -118,14 +118,41 @@ class _ExtentsType(Type[tuple[Extent, ...]]):
 _EXTENTS: Final = Unique(_ExtentsType())
 
 
-@dataclass(frozen=True, slots=True)
 class OrpcThis:
-    """The first parameter of every object call; cid: the causality it belongs to ([MS-DCOM] 2.2.13.3)."""
+    """The first parameter of every object call; cid: the causality it belongs to, as a UUID or as the 16 bytes of one,
+    which become a UUID when somebody looks: nearly nobody does ([MS-DCOM] 2.2.13.3)."""
 
-    cid: UUID
-    version: ComVersion = OUR_VERSION
-    flags: int = 0
-    extensions: tuple[Extent, ...] | None = None
+    __slots__ = ("_cid", "extensions", "flags", "version")
+
+    def __init__(
+        self,
+        cid: UUID | bytes,
+        version: ComVersion = OUR_VERSION,
+        flags: int = 0,
+        extensions: tuple[Extent, ...] | None = None,
+    ) -> None:
+        self._cid = cid
+        self.version = version
+        self.flags = flags
+        self.extensions = extensions
+
+    @property
+    def cid(self) -> UUID:
+        if isinstance(self._cid, bytes):
+            self._cid = UUID(bytes_le=self._cid)
+        return self._cid
+
+    def _key(self) -> tuple[object, ...]:
+        return self.cid, self.version, self.flags, self.extensions
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, OrpcThis) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def __repr__(self) -> str:
+        return f"OrpcThis({self.cid}, {self.version}, {self.flags}, {self.extensions})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +175,7 @@ def read_this(reader: NdrReader) -> OrpcThis:
         major, minor, flags, _, cid, extensions = _PLAIN_THIS.unpack_from(reader.data, reader.position)
         if not extensions:
             reader.skip(_PLAIN_THIS.size)
-            return OrpcThis(UUID(bytes_le=cid), ComVersion(major, minor), flags)
+            return OrpcThis(cid, ComVersion(major, minor), flags)
     return ORPC_THIS.read(reader)
 
 

@@ -1,0 +1,156 @@
+"""Positions in result sets that remote enumerators read from, and answers that are ready before they are asked for.
+
+A client that reads row by row asks, decodes, and asks the same again. While it decodes, the next answer is made from
+objects that stay unread; the request that it fits has only to fetch it. Nothing else can tell the difference.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
+
+from openwmi.model.errors import WbemError
+from openwmi.model.status import WBEM_S_FALSE, WBEM_S_NO_ERROR, WBEM_S_TIMEDOUT
+from openwmi.remote.server.telling import ended, underway
+from openwmi.wire.dcom.orpc import NO_THAT
+from openwmi.wire.wmi.reports import telling
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from openwmi.faces.views import Enumerator
+    from openwmi.model.classes import Class
+    from openwmi.model.instances import Instance
+    from openwmi.remote.server.server import Server
+    from openwmi.wire.dcom.orpc import OrpcThat
+
+_AT_ONCE: Final = 500
+
+
+class Asked(Protocol):
+    """A request for objects: within so many milliseconds, so many."""
+
+    @property
+    def timeout(self) -> int: ...
+
+    @property
+    def count(self) -> int: ...
+
+
+A_contra = TypeVar("A_contra", bound=Asked, contravariant=True)
+A = TypeVar("A", bound=Asked)
+
+
+class Reader(Protocol[A_contra]):
+    """An object through which a client reads a position."""
+
+    def foreseen(self, asked: A_contra, objects: list[Instance | Class]) -> bytes | None:
+        """The answer that gives these objects to a request; None where making it for nothing would matter."""
+        ...
+
+
+class _Ready(NamedTuple):
+    """An answer that was made before its request: to whom, to what, and with the objects from where on."""
+
+    reader: Reader[Any]
+    asked: Asked
+    position: int
+    stub: bytes
+
+
+class Position:
+    """A view of a result set, which ends with the last of the objects that read from it. listened: whether its client
+    hears what is said beside answers."""
+
+    __slots__ = ("__weakref__", "_holders", "_ready", "_server", "_turn", "listened", "view")
+
+    def __init__(self, server: Server, view: Enumerator, *, listened: bool = False) -> None:
+        self._server = server
+        self.view = view
+        self.listened = listened
+        self._holders = 0
+        self._turn = asyncio.Lock()  # answers are put together one after the other (F20)
+        self._ready: _Ready | None = None
+        server.positions.add(self)
+
+    async def page(self, reader: Reader[A], asked: A, take: Callable[[list[Instance | Class]], int]) -> int:
+        """Give the objects that a request wants to `take`, which tells their size; the status of the answer.
+
+        An answer that is full, but not of all that was asked for, is like one whose time was up: there is more (F3,
+        F4). So is one that a failure cut short, and one that has progress to tell; the failure is the next answer (F9).
+        """
+        limits, loop = self._server.limits, asyncio.get_running_loop()
+        timeout, count = asked.timeout, asked.count
+        until = loop.time() + timeout / 1000
+        async with self._turn:
+            taken = size = 0
+            while True:
+                left = timeout if timeout <= 0 else max(0, round((until - loop.time()) * 1000))
+                try:
+                    status, objects = await self.view.next(left, min(_AT_ONCE, count - taken))
+                except WbemError:
+                    if taken or self.view.reports:
+                        return WBEM_S_TIMEDOUT
+                    raise
+                if objects:
+                    size += take(objects)
+                    taken += len(objects)
+                if status != WBEM_S_NO_ERROR or taken == count:
+                    break
+                if taken >= limits.page or size >= limits.page_size:
+                    return WBEM_S_TIMEDOUT
+                await asyncio.sleep(0)  # others' calls have their turn
+        if status == WBEM_S_NO_ERROR and taken <= _AT_ONCE and size <= limits.ready:
+            loop.call_soon(self._foresee, reader, asked)
+        return status
+
+    def beside(self, status: int) -> OrpcThat:
+        """What an answer of this status says besides: progress since the last one, at the end how it was."""
+        view = self.view
+        if not self.listened or (status != WBEM_S_FALSE and not view.reports):
+            return NO_THAT
+        reports = underway(view.heard())
+        outcome = view.outcome
+        if status == WBEM_S_FALSE and outcome is not None and (outcome.status or outcome.text):
+            reports.append(ended(outcome))
+        return telling(reports)
+
+    def ready(self, reader: Reader[A], asked: A) -> bytes | None:
+        """The answer to a request, where it was foreseen; its objects are read with it."""
+        found, self._ready = self._ready, None
+        if (
+            found is None
+            or found.reader is not reader
+            or found.asked != asked
+            or found.position != self.view.position
+            or self.view.reports
+            or self._turn.locked()
+            or not self.view.passes(asked.count)
+        ):
+            return None
+        asyncio.get_running_loop().call_soon(self._foresee, reader, asked)
+        return found.stub
+
+    def _foresee(self, reader: Reader[A], asked: A) -> None:
+        """Make the answer to the same request, once more; a fault is left for the request itself to find."""
+        if self._turn.locked():
+            return
+        objects = self.view.ahead(asked.count)
+        if objects is None:
+            return
+        try:
+            stub = reader.foreseen(asked, objects)
+        except WbemError:
+            return
+        if stub is not None:
+            self._ready = _Ready(reader, asked, self.view.position, stub)
+
+    def hold(self) -> None:
+        self._holders += 1
+
+    def let_go(self) -> None:
+        self._holders -= 1
+        if not self._holders:
+            self._ready = None
+            self._server.positions.discard(self)
+            self._server.spawn(self.view.release())
