@@ -15,7 +15,7 @@ import pytest
 from tests.consumers.conftest import OWNER, Event, Told
 from tests.consumers.test_logfile import mapped
 
-from openwmi.consumers import commandline
+from openwmi.consumers import running
 from openwmi.consumers.acting import user_of
 from openwmi.consumers.commandline import Command, CommandLineEventConsumer, arguments, launched
 from openwmi.contract.caller import Caller
@@ -170,7 +170,7 @@ def test_what_cannot_be_started_is_a_failure(
     with pytest.raises(WbemError) as failed:
         tell(provider, event(), **values)
     assert failed.value.code == code
-    assert provider._running == {}
+    assert provider.settle(0)
 
 
 @pytest.mark.req("E-71")
@@ -202,8 +202,8 @@ def test_a_program_that_takes_too_long_is_killed_with_what_it_started(
 def test_not_more_than_some_run_at_a_time(
     late: Late, event: Event, pipe: Pipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(commandline, "RUNNING", 2)
-    monkeypatch.setattr(commandline, "PATIENCE", 0.01)
+    monkeypatch.setattr(running, "RUNNING", 2)
+    monkeypatch.setattr(running, "PATIENCE", 0.01)
     provider = CommandLineEventConsumer()
     hold = str(Path(pipe.path).with_name("hold"))
     os.mkfifo(hold)
@@ -214,7 +214,7 @@ def test_not_more_than_some_run_at_a_time(
         late(provider, event(), CommandLineTemplate=f"head -c 1 {hold}")
     assert failed.value.code == WBEM_E_SERVER_TOO_BUSY
     late(provider, event(), CommandLineTemplate="true", Name="another")  # has places of its own
-    monkeypatch.setattr(commandline, "PATIENCE", DEADLINE)
+    monkeypatch.setattr(running, "PATIENCE", DEADLINE)
     os.write(gate, b"..")
     late(provider, event(), CommandLineTemplate="true")
     assert provider.settle(DEADLINE)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import pwd
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.consumers.conftest import OWNER, Event, Told
 from tests.consumers.test_logfile import mapped
 
+from openwmi.consumers import running
+from openwmi.consumers import script as scripts
 from openwmi.consumers.script import VARIABLE, ActiveScriptEventConsumer, command_of
 from openwmi.contract.caller import Caller
 from openwmi.contract.provider import Delivery
@@ -19,6 +22,7 @@ from openwmi.model.status import (
     WBEM_E_FAILED,
     WBEM_E_INVALID_PARAMETER,
     WBEM_E_NOT_SUPPORTED,
+    WBEM_E_SERVER_TOO_BUSY,
     WBEM_E_TIMED_OUT,
 )
 from openwmi.service.namespaces import Namespace
@@ -96,6 +100,68 @@ def test_a_script_that_takes_too_long_is_killed(tell: Told, event: Event, allowe
     with pytest.raises(WbemError) as failed:
         tell(ActiveScriptEventConsumer(), event(), ScriptingEngine="python", ScriptText=script, KillTimeout=1)
     assert failed.value.code == WBEM_E_TIMED_OUT
+
+
+class Gate:
+    """What scripts wait for, each for a byte of its own, which is its exit code."""
+
+    def __init__(self, folder: Path) -> None:
+        path = str(folder / "gate")
+        os.mkfifo(path)
+        self._end = os.open(path, os.O_RDWR)
+        self.script = f"import os, sys; sys.exit(os.read(os.open({path!r}, os.O_RDONLY), 1)[0])"
+
+    def open(self, *codes: int) -> None:
+        os.write(self._end, bytes(codes))
+
+    def close(self) -> None:
+        os.close(self._end)
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Iterator[Gate]:
+    one = Gate(tmp_path)
+    yield one
+    one.close()
+
+
+@pytest.mark.slow
+@pytest.mark.req("E-73", "E-57")
+def test_a_script_without_a_limit_runs_on_and_is_no_failure(
+    tell: Told, event: Event, allowed: None, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scripts, "PATIENCE", 0.01)
+    monkeypatch.setattr(running, "RUNNING", 3)
+    monkeypatch.setattr(running, "PATIENCE", 0.01)
+    provider = ActiveScriptEventConsumer()
+    for _ in range(3):
+        tell(provider, event(), ScriptingEngine="python", ScriptText=gate.script)
+    assert not provider.settle(0)
+    with pytest.raises(WbemError) as failed:
+        tell(provider, event(), ScriptingEngine="python", ScriptText="pass")
+    assert failed.value.code == WBEM_E_SERVER_TOO_BUSY, "its events wait"
+    assert tell.late == []
+    gate.open(0, 3, 0)
+    assert provider.settle(60)
+    (late,) = tell.late
+    assert (late.code, late.message) == (WBEM_E_FAILED, "the script ended with exit code 3: ")
+
+
+@pytest.mark.slow
+def test_a_script_with_a_limit_is_waited_for(
+    tell: Told, event: Event, allowed: None, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scripts, "PATIENCE", 0.0)
+    gate.open(5)
+    with pytest.raises(WbemError, match="exit code 5"):
+        tell(
+            ActiveScriptEventConsumer(),
+            event(),
+            ScriptingEngine="python",
+            ScriptText=gate.script,
+            KillTimeout=60,
+        )
+    assert tell.late == []
 
 
 @pytest.mark.req("E-73")

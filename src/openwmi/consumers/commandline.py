@@ -19,13 +19,13 @@ import threading
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from openwmi.consumers.acting import user_of
+from openwmi.consumers.running import Running
 from openwmi.consumers.templates import expand
 from openwmi.model.errors import error
 from openwmi.model.status import (
     WBEM_E_ACCESS_DENIED,
     WBEM_E_FAILED,
     WBEM_E_INVALID_PARAMETER,
-    WBEM_E_SERVER_TOO_BUSY,
     WBEM_E_TIMED_OUT,
 )
 
@@ -36,10 +36,6 @@ if TYPE_CHECKING:
     from openwmi.contract.provider import Delivery
     from openwmi.model.instances import Instance
 
-# Programs of one consumer that may run at a time; further events wait in its queue.
-RUNNING: Final = 16
-# How long an event waits for one of them to end before another attempt is asked for.
-PATIENCE: Final = 10.0
 _PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # Priority classes of Windows -> nice values.
 _NICE: Final = {0x40: 19, 0x4000: 10, 0x20: 0, 0x8000: -5, 0x80: -10, 0x100: -20}
@@ -116,40 +112,21 @@ class CommandLineEventConsumer:
     name = "CommandLineEventConsumer"
 
     def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._running: dict[str, int] = {}
+        self._running = Running()
+        self.settle = self._running.settle
 
     def consume(self, request: Delivery, consumer: Instance, events: Sequence[Instance]) -> None:
         command = Command.of(consumer)
         user = user_of(request.caller)
-        key = f"{consumer.namespace_}:{consumer.relpath_}".lower()
         for event in events:
-            self._place(key)
+            key = self._running.enter(consumer)
             try:
                 process = started(command, event, user)
             except BaseException:
-                self._left(key)
+                self._running.left(key)
                 raise
             following = (key, process, command, request)
             threading.Thread(target=self._watch, args=following, name="openwmi-command", daemon=True).start()
-
-    def settle(self, seconds: float) -> bool:
-        """Wait until no program runs any more, but not longer than that."""
-        with self._changed:
-            return self._changed.wait_for(lambda: not self._running, seconds)
-
-    def _place(self, key: str) -> None:
-        with self._changed:
-            if not self._changed.wait_for(lambda: self._running.get(key, 0) < RUNNING, PATIENCE):
-                raise error(WBEM_E_SERVER_TOO_BUSY, f"{RUNNING} programs of this consumer are still running")
-            self._running[key] = self._running.get(key, 0) + 1
-
-    def _left(self, key: str) -> None:
-        with self._changed:
-            self._running[key] -= 1
-            if not self._running[key]:
-                del self._running[key]
-            self._changed.notify_all()
 
     def _watch(self, key: str, process: subprocess.Popen[bytes], command: Command, request: Delivery) -> None:
         """Wait for the end of a program, and see to it where there is a limit."""
@@ -163,7 +140,7 @@ class CommandLineEventConsumer:
             if code:
                 request.late(error(WBEM_E_FAILED, f"{command.shown} ended with {ending(code)}"))
         finally:
-            self._left(key)
+            self._running.left(key)
 
 
 def ending(code: int) -> str:

@@ -12,11 +12,14 @@ import os
 import subprocess
 import sys
 import threading
+from concurrent.futures import Future
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from openwmi.consumers.acting import user_of
 from openwmi.consumers.commandline import Argument, Command, ending, kill, launched
 from openwmi.consumers.helper import ROOT
+from openwmi.consumers.running import Running
 from openwmi.model.classes import Class
 from openwmi.model.errors import error
 from openwmi.model.instances import Instance
@@ -28,12 +31,14 @@ from openwmi.model.status import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from openwmi.contract.provider import Delivery
 
 VARIABLE: Final = "OPENWMI_SCRIPT_ENGINES"
 ENGINE: Final = "python"
+# How long a script that has no limit is waited for; less than a delivery has.
+PATIENCE: Final = 10.0
 # What is kept of a script's complaint.
 COMPLAINT: Final = 2000
 
@@ -64,9 +69,17 @@ exec(compile(content["script"], content.file or "ScriptText", "exec"), scope)
 
 
 class ActiveScriptEventConsumer:
-    """Runs a script to its end; a failing one is a failing consumer, as on Windows."""
+    """Runs scripts; a failing one is a failing consumer, as on Windows.
+
+    One that has a limit is waited for. One that may run for ever is left to itself after PATIENCE, and what becomes of
+    it is told later.
+    """
 
     name = "ActiveScriptEventConsumer"
+
+    def __init__(self) -> None:
+        self._running = Running()
+        self.settle = self._running.settle
 
     def delivery_limit(self, request: Delivery, consumer: Instance) -> float | None:
         """A script is killed after that many seconds; until then it is waited for."""
@@ -85,20 +98,36 @@ class ActiveScriptEventConsumer:
         user = user_of(request.caller)
         command = command_of(request, consumer)
         text, file = script_of(consumer)
+        words = [sys.executable, "-I", "-S", "-c", BOOTSTRAP, ROOT]
         for event in events:
             given = json.dumps(
                 {"script": text, "file": file, "user": user, "event": document(event)}
             ).encode()
-            words = [sys.executable, "-I", "-S", "-c", BOOTSTRAP, ROOT]
-            process = launched(
-                words, command, user, becomes=True, stdin=subprocess.PIPE, stderr=subprocess.PIPE
-            )
-            _ended(process, given, command)
+            key = self._running.enter(consumer)
+            try:
+                process = launched(
+                    words, command, user, becomes=True, stdin=subprocess.PIPE, stderr=subprocess.PIPE
+                )
+            except BaseException:
+                self._running.left(key)
+                raise
+            self._seen_to(_Run(process, given, command, partial(self._running.left, key)), request)
+
+    def _seen_to(self, run: _Run, request: Delivery) -> None:
+        try:
+            run.outcome.result(None if run.limited else PATIENCE)
+        except TimeoutError:
+            run.outcome.add_done_callback(partial(_told, request))
 
 
 def command_of(request: Delivery, consumer: Instance) -> Command:
     """The process of a script. How many seconds it may run, 0 for ever, its consumer says, else the setting for all, in
-    minutes (model.md E-73)."""
+    minutes (model.md E-73).
+
+    On Windows the setting is about the process that all scripts share: after Timeout, or after MaximumScripts, another
+    one takes its place. Here each script has one of its own: it lives no longer than Timeout, and of more scripts than
+    one there is nothing to count.
+    """
     seconds: int = consumer.raw_("KillTimeout") or 0
     setting = request.singleton("root\\cimv2", "ScriptingStandardConsumerSetting") if not seconds else None
     if setting is not None:
@@ -114,6 +143,34 @@ def script_of(consumer: Instance) -> tuple[str | None, str | None]:
     if (text is None) == (file is None):
         raise error(WBEM_E_INVALID_PARAMETER, "exactly one of ScriptText and ScriptFileName says what to run")
     return text, file
+
+
+def _told(request: Delivery, outcome: Future[None]) -> None:
+    failure = outcome.exception()
+    if isinstance(failure, Exception):
+        request.late(failure)
+
+
+class _Run:
+    """A script at work, and a thread that waits for its end. outcome: None, or the failure that it ended with."""
+
+    def __init__(
+        self, process: subprocess.Popen[bytes], given: bytes, command: Command, left: Callable[[], None]
+    ) -> None:
+        self.limited = bool(command.seconds)
+        self.outcome: Future[None] = Future()
+
+        def wait() -> None:
+            try:
+                _ended(process, given, command)
+            except Exception as reason:  # noqa: BLE001 - it is raised where the outcome is asked for
+                self.outcome.set_exception(reason)
+            else:
+                self.outcome.set_result(None)
+            finally:
+                left()
+
+        threading.Thread(target=wait, name="openwmi-script", daemon=True).start()
 
 
 def _ended(process: subprocess.Popen[bytes], given: bytes, command: Command) -> None:
