@@ -6,65 +6,26 @@ import asyncio
 import json
 import logging
 import os
-import select
 import signal
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from tests.cli.running import DEADLINE, Running
 
 from openwmi import host
 from openwmi.cli import foreground
 from openwmi.cli.logs import logfmt, record_fields
 
-DEADLINE = 60.0
 
-
-class Served:
+class Served(Running):
     """A running `openwmi serve`."""
 
     def __init__(self, home: Path, *arguments: str, **environment: str) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "openwmi", "serve", "--listen", "none", *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            bufsize=0,
-            env={**os.environ, "OPENWMI_HOME": str(home), **environment},
-        )
-        self._read = {"stdout": b"", "stderr": b""}
-
-    def line(self, stream: str = "stdout") -> str:
-        """The next line of a stream; the test fails when none comes."""
-        file = getattr(self.process, stream)
-        while b"\n" not in self._read[stream]:
-            assert select.select([file], [], [], DEADLINE)[0], f"no line on {stream}"
-            piece = file.read(65536)
-            if not piece:
-                break
-            self._read[stream] += piece
-        line, _, self._read[stream] = self._read[stream].partition(b"\n")
-        return line.decode()
-
-    def log(self, says: str) -> str:
-        """The next line of the log that has these words."""
-        while says not in (line := self.line("stderr")):
-            assert line, f"the log ended without {says!r}"
-        return line
-
-    def end(self, number: int) -> tuple[int, str, str]:
-        self.process.send_signal(number)
-        return self.ended()
-
-    def ended(self) -> tuple[int, str, str]:
-        """The exit code, and what was said that nobody has read yet."""
-        out, err = self.process.communicate(timeout=DEADLINE)
-        out, err = self._read["stdout"] + out, self._read["stderr"] + err
-        return self.process.returncode, out.decode(), err.decode()
+        super().__init__(home, "serve", "--listen", "none", *arguments, **environment)
 
 
 @pytest.fixture
@@ -77,9 +38,7 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
 
     yield begin
     for one in running:
-        if one.process.poll() is None:
-            one.process.kill()
-        one.process.communicate()
+        one.gone()
 
 
 @pytest.mark.slow
