@@ -137,12 +137,11 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def port(text: str) -> int:
-    """The number of a TCP port."""
-    number = int(text)
-    if not 0 < number < 1 << 16:
+def port(text: str, *, least: int = 1) -> int:
+    """The number of a TCP port; where it may be 0, that is any free one."""
+    if not (text.isascii() and text.isdigit() and least <= int(text) <= 0xFFFF):
         raise ValueError(text)
-    return number
+    return int(text)
 
 
 TRACE = Option(

@@ -6,7 +6,7 @@ import signal
 from typing import TYPE_CHECKING
 
 from openwmi.cli import exits
-from openwmi.cli.options import TRACE, Misuse, Option
+from openwmi.cli.options import TRACE, Misuse, Option, port
 from openwmi.cli.tracing import opened
 
 if TYPE_CHECKING:
@@ -39,9 +39,7 @@ def _place(text: str) -> object:
 
 
 def _port(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text) <= 0xFFFF):
-        raise ValueError(text)
-    return int(text)
+    return port(text, least=0)
 
 
 LOCAL = True

@@ -30,6 +30,8 @@ openwmi watch "SELECT * FROM __InstanceCreationEvent WITHIN 2 WHERE TargetInstan
 openwmi watch Win32_Process --on create --for 10m --exec "logger -t openwmi"
 """
 
+# How long a break or a loss may go unsaid while nothing happens. Seconds.
+TELLING = 1.0
 OVERFLOW = {"drop-oldest": "drop_oldest", "block": "block", "error": "error"}
 
 
@@ -158,13 +160,12 @@ class _Following:
                 self._view.end()
 
     def _next(self, until: float | None) -> Instance | None:
-        """Wait for an event; meanwhile everything so far is to be seen."""
+        """Wait a while for an event; meanwhile everything so far is to be seen."""
         if self._view is not None:
             self._view.pause()
         self._tell()
-        if until is None:
-            return next(self._events)
-        return self._events.next(max(0.0, until - monotonic()))
+        left = TELLING if until is None else min(TELLING, until - monotonic())
+        return self._events.next(max(0.0, left))
 
     def _show(self, event: Instance, *, raw: bool) -> None:
         if self._view is not None:
@@ -177,7 +178,7 @@ class _Following:
         """Say how many events were dropped since the last time."""
         gaps = self._events.gaps
         if gaps > self._gaps:
-            self._console.complain("the connection broke: what happened until it was there again is lost\n")
+            self._console.complain("the connection broke: what happens until it is there again is lost\n")
         lost = self._events.lost - gaps
         if lost > self._lost:
             self._console.complain(
