@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from email import message_from_bytes
 from email.policy import default
 from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from tests.consumers.conftest import Event, Told
 
 from openwmi.consumers.mail import SMTPEventConsumer, server_of
@@ -22,6 +31,7 @@ class Mailbox:
 
     def __init__(self) -> None:
         self.taken: list[Any] = []
+        self.encrypted: list[bool] = []
         self.answer = "250 OK"
         self.refused = ""
 
@@ -33,25 +43,54 @@ class Mailbox:
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
         self.taken.append(envelope)
+        self.encrypted.append(session.ssl is not None)
         return self.answer
+
+
+@contextmanager
+def serving(mailbox: Mailbox, kind: type[Controller] = Controller, **options: Any) -> Iterator[str]:
+    controller = kind(mailbox, hostname="127.0.0.1", port=0, **options)
+    with socket.socket() as free:  # the controller wants to know its port
+        free.bind(("127.0.0.1", 0))
+        controller.port = free.getsockname()[1]
+    controller.start()
+    try:
+        yield f"127.0.0.1:{controller.port}"
+    finally:
+        controller.stop()
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[tuple[str, Mailbox]]:
     mailbox = Mailbox()
-    controller = Controller(mailbox, hostname="127.0.0.1", port=0)
-    with socket.socket() as free:  # the controller wants to know its port
-        free.bind(("127.0.0.1", 0))
-        controller.port = free.getsockname()[1]
-    controller.start()
-    yield f"127.0.0.1:{controller.port}", mailbox
-    controller.stop()
+    with serving(mailbox) as address:
+        yield address, mailbox
+
+
+@pytest.fixture(scope="module")
+def context(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
+    """Of a server whose certificate nobody has signed but itself, for another name."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "elsewhere.example.org")])
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(datetime(2020, 1, 1, tzinfo=UTC))
+        .not_valid_after(datetime(2021, 1, 1, tzinfo=UTC))
+        .sign(key, hashes.SHA256())
+    )
+    file = tmp_path_factory.mktemp("mail") / "server.pem"
+    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    file.write_bytes(secret + made.public_bytes(Encoding.PEM))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    return context
 
 
 @pytest.fixture
 def mailbox(server: tuple[str, Mailbox]) -> Mailbox:
     _, mailbox = server
     mailbox.taken.clear()
+    mailbox.encrypted.clear()
     mailbox.answer, mailbox.refused = "250 OK", ""
     return mailbox
 
@@ -136,6 +175,50 @@ def test_what_the_server_refuses_is_a_failure_and_what_may_pass_is_tried_again(
         send(ToLine="gone@example.org")
     with pytest.raises(WbemError, match="refused gone@example.org"):
         send(CcLine="gone@example.org")
+
+
+@pytest.mark.req("E-75")
+def test_what_the_server_can_encrypt_is_encrypted(send: Any, context: ssl.SSLContext) -> None:
+    mailbox = Mailbox()
+    with serving(mailbox, tls_context=context, require_starttls=True) as address:
+        send("disk", Subject="%Text%", SMTPServer=address)
+    assert mailbox.encrypted == [True]
+    assert message_from_bytes(mailbox.taken[0].content, policy=default)["Subject"] == "disk"
+
+
+def test_what_it_cannot_is_sent_as_it_is(send: Any, mailbox: Mailbox) -> None:
+    send()
+    assert mailbox.encrypted == [False]
+
+
+def test_a_server_whose_encryption_fails_gets_its_mail(send: Any, caplog: pytest.LogCaptureFixture) -> None:
+    mailbox = Mailbox()
+    broken = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)  # without a certificate
+    with serving(mailbox, tls_context=broken) as address:
+        send(SMTPServer=address)
+    assert mailbox.encrypted == [False]
+    assert "offers encryption, but it fails" in caplog.text
+
+
+class Refusing(Controller):
+    """Offers what it has not (454, RFC 3207 4)."""
+
+    def factory(self) -> SMTP:
+        class Server(SMTP):
+            async def smtp_STARTTLS(self, arg: str) -> None:
+                await self.push("454 TLS not available")
+
+        return Server(self.handler, **self.SMTP_kwargs)
+
+
+def test_a_server_that_refuses_what_it_offers_gets_its_mail(
+    send: Any, context: ssl.SSLContext, caplog: pytest.LogCaptureFixture
+) -> None:
+    mailbox = Mailbox()
+    with serving(mailbox, Refusing, tls_context=context) as address:
+        send(SMTPServer=address)
+    assert mailbox.encrypted == [False]
+    assert "refuses it: (454" in caplog.text
 
 
 def test_a_server_that_is_not_there_is_tried_again(send: Any) -> None:

@@ -1,12 +1,15 @@
 """SMTPEventConsumer: a message for each event, handed to a mail server (model.md E-75).
 
-What goes over the line is ASCII, as documented: other characters travel in the encodings that mail has for them.
+What goes over the line is ASCII, as documented: other characters travel in the encodings that mail has for them. The
+class has no place for a name and a password, so there is no log-on: the server must take mail from this machine.
 """
 
 from __future__ import annotations
 
+import logging
 import smtplib
 import socket
+import ssl
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import formatdate, getaddresses, make_msgid
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 # The longest silence of the server.
 SECONDS: Final = 20.0
 RECIPIENTS: Final = 100
+_LOG: Final = logging.getLogger("openwmi.consumers")
 _LINES: Final = (("To", "ToLine"), ("Cc", "CcLine"), ("Bcc", "BccLine"))
 
 
@@ -108,13 +112,44 @@ def _add_field(message: EmailMessage, field: str) -> None:
 def _deliver(host: str, port: int, message: EmailMessage, recipients: list[str]) -> None:
     sender = next((address for _, address in getaddresses([str(message["From"])])), "")
     try:
-        with smtplib.SMTP(host, port, timeout=SECONDS) as session:
+        with _session(host, port) as session:
             refused = session.send_message(message, sender, recipients)
     except (smtplib.SMTPException, OSError) as reason:
         raise _failure(f"{host}:{port}", reason) from reason
     if refused:
         code, text = next(iter(refused.values()))
         raise error(WBEM_E_FAILED, f"{host}:{port} refused {', '.join(refused)}: {code} {_text(text)}")
+
+
+def _session(host: str, port: int) -> smtplib.SMTP:
+    """A session that is encrypted where the server offers it (RFC 3207), and as it comes where that fails.
+
+    Certificates are not looked at: who could come between with one of his own could as well hide the offer. Against
+    whoever only listens, encryption for anybody is better than none (RFC 7435).
+    """
+    session = smtplib.SMTP(host, port, timeout=SECONDS)
+    try:
+        session.ehlo_or_helo_if_needed()
+        if not session.has_extn("starttls"):
+            return session
+        session.starttls(context=_context())
+    except smtplib.SMTPResponseException as reason:
+        _LOG.warning("%s:%d offers encryption, but refuses it: %s", host, port, reason)
+    except (ssl.SSLError, ConnectionError) as reason:
+        session.close()
+        _LOG.warning("%s:%d offers encryption, but it fails: %s", host, port, reason)
+        return smtplib.SMTP(host, port, timeout=SECONDS)
+    except BaseException:
+        session.close()
+        raise
+    return session
+
+
+def _context() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 def _failure(server: str, reason: Exception) -> WbemError:
