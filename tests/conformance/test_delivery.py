@@ -15,6 +15,7 @@ from openwmi.contract import flags as f
 from openwmi.contract import operations as ops
 from openwmi.contract.outcome import Progress
 from openwmi.faces.views import perform
+from openwmi.model.classes import derive
 from openwmi.model.errors import WbemError, error
 from openwmi.model.status import (
     WBEM_E_CALL_CANCELLED,
@@ -25,8 +26,11 @@ from openwmi.model.status import (
     WBEM_S_NEW_STYLE,
     WBEM_S_PARTIAL_RESULTS,
 )
+from openwmi.mof import class_declarations
 
 NUMBERS = '[dynamic, provider("{provider}")] class Number { [key] uint32 N; string S; };'
+WORKER = """[dynamic, provider("{provider}")] class Worker {
+    [key] uint32 N; [static, implemented] uint32 Work(); };"""
 QUERY = ops.ExecQuery("SELECT * FROM Number")
 
 
@@ -121,6 +125,113 @@ async def test_progress_comes_when_it_was_asked_for(seam: Seam) -> None:
     assert reports == [Progress(25, 100, "a quarter")]
     assert reports[0].hresult == 0x00640019
     assert heard.sink.kinds[-2:] == ["completed", "released"]
+
+
+def stepwise(steps: list[Any], heard: list[Any]) -> Any:
+    """A source that goes on with its next step only when the sink has heard of the one before."""
+
+    def instances(request: Any) -> Iterator[tuple[object, ...]]:
+        for step in range(len(steps)):
+            request.progress(step, len(steps))
+            steps[step].wait()
+            heard.append(step)
+        yield from rows(request, {"N": 1})
+
+    return instances
+
+
+@pytest.mark.req("calls:B25", "calls:B34")
+async def test_progress_is_told_while_nothing_else_comes(seam: Seam) -> None:
+    """Each report reaches the sink before the source takes its next step; else the test would wait for ever."""
+    steps: list[Any] = [seam.gate() for _ in range(4)]
+    done: list[int] = []
+    seam.serve(NUMBERS, instances=stepwise(steps, done))
+
+    def on_progress(progress: Progress) -> None:
+        assert progress == Progress(len(told), len(steps))
+        told.append(progress)
+        steps[len(told) - 1].open()
+
+    told: list[Progress] = []
+    sink = Recorder(progress=on_progress)
+    assert (await (await seam.start(QUERY, sink, f.WBEM_FLAG_SEND_STATUS))).status == 0
+    assert len(told) == len(steps)
+    assert done == [0, 1, 2, 3]
+    assert len(sink.objects) == 1
+
+
+@pytest.mark.req("calls:B25", "calls:B31", "calls:B34")
+async def test_a_method_tells_how_far_it_is(seam: Seam) -> None:
+    gate = seam.gate()
+
+    def method(request: Any, name: str, keys: Any, params: Any) -> dict[str, object]:
+        request.progress(1, 2, "halfway")
+        gate.wait()
+        return {"ReturnValue": 7}
+
+    seam.serve(WORKER, method=method)
+    sink = Recorder(progress=lambda _: gate.open())
+    outcome = await (await seam.start(ops.ExecMethod("Worker", "Work"), sink, f.WBEM_FLAG_SEND_STATUS))
+    assert outcome.status == 0
+    assert sink.events[0] == ("progress", Progress(1, 2, "halfway"))
+    assert sink.objects[0].ReturnValue == 7
+
+
+@pytest.mark.req("calls:C5")
+async def test_a_sink_that_fails_at_progress_ends_its_method(seam: Seam) -> None:
+    gate = seam.gate()
+
+    def method(request: Any, name: str, keys: Any, params: Any) -> dict[str, object]:
+        request.progress(1, 2)
+        gate.wait()
+        return {"ReturnValue": 7}
+
+    seam.serve(WORKER, method=method)
+    sink = Recorder(progress=raising)
+    outcome = await (await seam.start(ops.ExecMethod("Worker", "Work"), sink, f.WBEM_FLAG_SEND_STATUS))
+    gate.open()
+    assert outcome.status == WBEM_E_CALL_CANCELLED
+    assert sink.kinds == ["progress", "completed", "released"]
+
+
+@pytest.mark.req("calls:B27", "calls:G8", "calls:G10", "calls:G11")
+@pytest.mark.parametrize(
+    ("operation", "subject"),
+    [
+        (ops.GetObject("No_Such.N=1"), "No_Such.N=1"),
+        (ops.DeleteClass("No_Such"), "No_Such"),
+        (ops.DeleteInstance("Number.N=7"), "Number.N=7"),
+        (ops.CreateInstanceEnum("No_Such"), "No_Such"),
+        (ops.ExecMethod("Worker", "Rest"), "Worker"),
+    ],
+    ids=lambda one: type(one).__name__,
+)
+async def test_the_failure_of_any_operation_comes_with_its_error_object(
+    seam: Seam, operation: Any, subject: str
+) -> None:
+    seam.serve(WORKER)
+    seam.serve(NUMBERS)
+    outcome = (await seam.hear(operation)).outcome
+    assert not outcome.ok
+    details = outcome.error
+    assert details is not None
+    assert details.StatusCode == outcome.status
+    assert details.Operation == type(operation).__name__
+    assert details.ParameterInfo == subject
+    assert details.ProviderName
+    assert details.Description == outcome.as_error().message
+
+
+@pytest.mark.req("calls:B28", "calls:B29")
+async def test_a_put_tells_the_path_of_what_it_stored(seam: Seam) -> None:
+    (declaration,) = class_declarations("class Stored { [key] uint32 N; };")
+    heard = await seam.hear(ops.PutClass(derive(declaration, None)))
+    assert heard.outcome.text is not None
+    assert heard.outcome.text.endswith("Stored")
+    found = (await perform(seam.services, ops.GetObject("Stored"))).object
+    heard = await seam.hear(ops.PutInstance(found.spawn({"N": 5})))  # type: ignore[union-attr]
+    assert heard.outcome.text is not None
+    assert heard.outcome.text.endswith("Stored.N=5")
 
 
 @pytest.mark.req("calls:B30", "calls:B46")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from openwmi.contract.flags import WBEM_FLAG_SEND_STATUS
 from openwmi.contract.operations import described
 from openwmi.faces.views.limits import admitted, seconds, source_flags
+from openwmi.faces.views.reports import Reports
 from openwmi.faces.views.synchronous import Collector
 from openwmi.model.errors import WbemError, error
 from openwmi.model.status import WBEM_E_INVALID_OPERATION, WBEM_S_NO_ERROR, WBEM_S_TIMEDOUT
@@ -17,10 +19,23 @@ if TYPE_CHECKING:
     from openwmi.contract.caller import Caller
     from openwmi.contract.context import Context
     from openwmi.contract.operations import AnyOperation
-    from openwmi.contract.outcome import Outcome
+    from openwmi.contract.outcome import Outcome, Progress
     from openwmi.contract.services import Services
     from openwmi.model.classes import Class
     from openwmi.model.instances import Instance
+
+
+class _Listener(Collector):
+    """Sink of a call result: passes reports on to it."""
+
+    __slots__ = ("_result",)
+
+    def __init__(self, result: CallResult) -> None:
+        super().__init__()
+        self._result = result
+
+    def on_progress(self, progress: Progress) -> None:
+        self._result.reported(progress)
 
 
 class CallResult:
@@ -29,32 +44,56 @@ class CallResult:
     Once it is: (status, value); a failed operation raises its error, except from :meth:`call_status` (F28, F29); a
     getter that does not fit the operation raises INVALID_OPERATION (F31). Objects are immutable, so that each getter
     gives a copy of its own in effect (F32). Dropping a call result does not end the operation (F35).
+
+    outcome: how the operation ended; None while it runs, and always of OpenNamespace. reports: of progress, where it
+    was asked for; with each a getter that waits comes back.
     """
 
-    __slots__ = ("_failure", "_gives", "_objects", "_outcome", "_over", "_services", "_task", "caller")
+    __slots__ = (
+        "_failure",
+        "_gives",
+        "_objects",
+        "_over",
+        "_services",
+        "_stirred",
+        "_task",
+        "caller",
+        "outcome",
+        "reports",
+    )
 
     def __init__(self, caller: Caller, loop: asyncio.AbstractEventLoop, gives: str) -> None:
         self.caller = caller
         self._gives = gives
         self._over: asyncio.Future[None] = loop.create_future()
         self._objects: list[Instance | Class] = []
-        self._outcome: Outcome | None = None
+        self.outcome: Outcome | None = None
+        self.reports = Reports()
+        self._stirred: asyncio.Future[None] = loop.create_future()
         self._failure: WbemError | None = None
         self._services: Services | None = None
         self._task: asyncio.Task[None] | None = None
 
     @classmethod
     async def start(
-        cls, services: Services, operation: AnyOperation, flags: int = 0, context: Context | None = None
+        cls,
+        services: Services,
+        operation: AnyOperation,
+        flags: int = 0,
+        context: Context | None = None,
+        *,
+        progress: bool = False,
     ) -> CallResult:
         """Start an operation and come back; raises only when it is not accepted (B11, B13)."""
         source = source_flags(operation, flags, "semisync")
         self = cls(services.caller, services.loop, described(operation).delivers)
-        collector = Collector()
+        if progress:
+            source |= WBEM_FLAG_SEND_STATUS
+        collector = _Listener(self)
         call = await services.start(operation, collector, source, context)
 
         def over(outcome: Outcome) -> None:
-            self._objects, self._outcome = collector.objects, outcome
+            self._objects, self.outcome = collector.objects, outcome
             self._over.set_result(None)
 
         call.add_done_callback(over)
@@ -88,7 +127,7 @@ class CallResult:
         """GetResultString: the path that a put has stored (B28)."""
         if not await self._wait(timeout, caller):
             return WBEM_S_TIMEDOUT, None
-        text = None if self._outcome is None else self._outcome.text
+        text = None if self.outcome is None else self.outcome.text
         self._check("GetResultString", text is not None)
         return self._status, text
 
@@ -106,16 +145,22 @@ class CallResult:
             return WBEM_S_TIMEDOUT, None
         return WBEM_S_NO_ERROR, self._status if self._failure is None else self._failure.code
 
+    def reported(self, progress: Progress) -> None:
+        """The operation is that far."""
+        self.reports.add(progress)
+        stirred, self._stirred = self._stirred, self._over.get_loop().create_future()
+        stirred.set_result(None)
+
     @property
     def _status(self) -> int:
-        return WBEM_S_NO_ERROR if self._outcome is None else self._outcome.status
+        return WBEM_S_NO_ERROR if self.outcome is None else self.outcome.status
 
     def _check(self, getter: str, fits: bool) -> None:
         """Raise the operation's own failure, or that this getter has nothing to give."""
         if self._failure is not None:
             raise self._failure.with_traceback(None)
-        if self._outcome is not None:
-            self._outcome.raise_()
+        if self.outcome is not None:
+            self.outcome.raise_()
         if not fits:
             raise error(
                 WBEM_E_INVALID_OPERATION, f"{getter}: the operation gives no such result", operation=getter
@@ -124,6 +169,7 @@ class CallResult:
     async def _wait(self, timeout: int, caller: Caller | None) -> bool:
         admitted(self.caller, caller)
         patience = seconds(timeout)
-        if not self._over.done() and patience != 0:
-            await asyncio.wait((self._over,), timeout=patience)
+        if not self._over.done() and patience != 0 and not self.reports:
+            either = asyncio.FIRST_COMPLETED
+            await asyncio.wait((self._over, self._stirred), timeout=patience, return_when=either)
         return self._over.done()

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from openwmi.contract.caller import Caller
     from openwmi.contract.context import Context
     from openwmi.contract.operations import AnyOperation
-    from openwmi.contract.outcome import Progress
     from openwmi.contract.services import Services, Sink
+    from openwmi.faces.views.reports import Reports
     from openwmi.model.classes import Class
     from openwmi.model.instances import Instance
 
@@ -129,13 +129,9 @@ class Enumerator:
         return self._results.kept
 
     @property
-    def reports(self) -> list[Progress]:
-        """Reports of progress that nobody has heard yet; clones share them."""
+    def reports(self) -> Reports:
+        """Of progress; clones share them."""
         return self._results.reports
-
-    def heard(self) -> list[Progress]:
-        """The same, which are heard now."""
-        return self._results.heard()
 
     async def next(
         self, timeout: int, count: int, *, caller: Caller | None = None

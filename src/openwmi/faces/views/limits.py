@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 WINDOW: Final = 1000
 # Objects that one result may hold when all of it has to be kept (B83; DESIGN.md section 5, "Quotas").
 HELD: Final = 1_000_000
-# Reports of progress that wait until somebody hears them.
-REPORTS: Final = 64
 # Seconds one callback of a sink may take (C7).
 SINK_PATIENCE: Final = 30.0
 # Seconds that a call which does not wait for results waits for a subscription to get its baseline (B88): what the

@@ -5,7 +5,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import TYPE_CHECKING, Protocol
 
-from openwmi.faces.views.limits import HELD, OVERFULL, REPORTS, WINDOW
+from openwmi.faces.views.limits import HELD, OVERFULL, WINDOW
+from openwmi.faces.views.reports import Reports
 from openwmi.model.status import WBEM_E_QUOTA_VIOLATION
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class ResultSet:
     forward: each object is freed once read, and the provider is kept a window ahead of the one reader (FORWARD_ONLY).
     Otherwise everything is kept, up to `held` objects: more end the operation with QUOTA_VIOLATION (B83).
 
-    reports: of progress, where it was asked for, that nobody has heard yet; of many the newest.
+    reports: of progress, where it was asked for.
     """
 
     __slots__ = (
@@ -56,7 +57,7 @@ class ResultSet:
         self.held = held
         self.arrived = 0
         self.outcome: Outcome | None = None
-        self.reports: list[Progress] = []
+        self.reports = Reports()
         # One more than may be held: whether a source ends there is known only once it was asked for one more.
         self.credit = self._granted = min(WINDOW, held) if forward else held + 1
         self._batches: list[Batch] = []
@@ -86,8 +87,7 @@ class ResultSet:
         return None
 
     def on_progress(self, progress: Progress) -> None:
-        self.reports.append(progress)
-        del self.reports[:-REPORTS]
+        self.reports.add(progress)
         for reader in tuple(self._readers):
             reader.reported()
 
@@ -99,11 +99,6 @@ class ResultSet:
     def _tell(self) -> None:
         for reader in tuple(self._readers):
             reader.changed()
-
-    def heard(self) -> list[Progress]:
-        """The reports, which are told once: to whoever asks first."""
-        found, self.reports = self.reports, []
-        return found
 
     # The readers
 

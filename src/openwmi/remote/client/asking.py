@@ -16,6 +16,7 @@ from openwmi.contract.outcome import Outcome
 from openwmi.model.errors import WbemError
 from openwmi.model.status import WBEM_S_TIMEDOUT, failed
 from openwmi.remote.client.failures import RemoteFailure
+from openwmi.remote.client.hearing import reported, succeeded
 from openwmi.wire.errors import PeerMisbehaved, ProtocolError
 from openwmi.wire.wmi import guids, results
 from openwmi.wire.wmi.reports import ASK
@@ -23,7 +24,7 @@ from openwmi.wire.wmi.services import inputs_of, method_of
 from openwmi.wire.wmi.types import object_in
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from openwmi.calls.running import RunningCall
     from openwmi.contract.operations import AnyOperation
@@ -31,13 +32,18 @@ if TYPE_CHECKING:
     from openwmi.model.instances import Instance
     from openwmi.remote.client.settings import Settings
     from openwmi.remote.outbound.references import Proxy
-    from openwmi.wire.dcom.orpc import OrpcThat
+    from openwmi.wire.dcom.orpc import Extent, OrpcThat
+    from openwmi.wire.wmi.results import SetStatus
 
     # (status, what came beside it) -> the error.
     Refuse = Callable[[int, OrpcThat], WbemError]
+    # Is told of progress.
+    Hear = Callable[[Sequence[SetStatus]], None]
 
 # How long a call result is asked to wait at a time, in milliseconds: each answer shows that the server lives.
 _WAIT: Final = 5000
+# How long at least from one report of progress to the next, in seconds.
+_REPORTED: Final = 0.05
 # A synchronous method has no sign of life before its end; whoever waits has a deadline of his own.
 _METHOD_SECONDS: Final = 86_400.0
 
@@ -119,13 +125,14 @@ async def begun(
     flags: int,
     context: bytes | None,
     *,
+    extensions: tuple[Extent, ...],
     refused: Refuse,
 ) -> Proxy:
     """Begin the operation semisynchronously; its call result. Raises what refuses it."""
     inputs = inputs_of(operation, flags | WBEM_FLAG_RETURN_IMMEDIATELY, context)
 
     async def begin() -> Proxy:
-        that, answer = await services.exchange(method_of(operation, asynchronous=False), inputs, ASK)
+        that, answer = await services.exchange(method_of(operation, asynchronous=False), inputs, extensions)
         if failed(answer.result):
             raise refused(answer.result, that)
         return services.exporter.adopt(answer.call_result or None, guids.IWbemCallResult)
@@ -133,27 +140,30 @@ async def begun(
     return await services.exporter.obtain(begin())
 
 
-async def result_of(result: Proxy, operation: AnyOperation, refused: Refuse) -> tuple[list[Any], Outcome]:
+async def result_of(
+    result: Proxy, operation: AnyOperation, refused: Refuse, hear: Hear
+) -> tuple[list[Any], Outcome]:
     """What a call result comes to, however long it takes; it is released on every way out."""
     try:
-        status, that = await _status(result)
+        status, that = await _status(result, hear)
         if failed(status):
             raise refused(status, that)
+        outcome = succeeded(status, reported(that))
         if described(operation).delivers == "object":
             that, found = await result.exchange(results.GET_RESULT_OBJECT, results.Timeout(_WAIT))
             if failed(found.result) and described(operation).method == "GetObject":
                 raise refused(found.result, that)
-            return objects_of(result, found.found), Outcome(status)
-        if isinstance(operation, PutInstance):
+            return objects_of(result, found.found), outcome
+        if outcome.text is None and isinstance(operation, PutInstance):
             told = await result.call(results.GET_RESULT_STRING, results.Timeout(_WAIT))
             return [], Outcome(status, None if failed(told.result) else told.text)
-        return [], Outcome(status)
+        return [], outcome
     finally:
         result.drop()
 
 
-async def _status(result: Proxy) -> tuple[int, OrpcThat]:
-    """The final status of the operation (calls.md F29), and what is said about it."""
+async def _status(result: Proxy, hear: Hear) -> tuple[int, OrpcThat]:
+    """The final status of the operation (calls.md F29), and what is said about it; progress is heard until then."""
     loop = asyncio.get_running_loop()
     while True:
         since = loop.time()
@@ -169,5 +179,8 @@ async def _status(result: Proxy) -> tuple[int, OrpcThat]:
                 )
                 raise result.exporter.channel.misbehaved("GetCallStatus", wrong)
             return int(answer.status), that
+        reports = reported(that)
+        hear(reports)
         # A server that does not wait must not make us ask without end.
-        await asyncio.sleep(max(0.0, since + _WAIT / 2000 - loop.time()))
+        pause = _WAIT / 2000 if not reports else _REPORTED
+        await asyncio.sleep(max(0.0, since + pause - loop.time()))

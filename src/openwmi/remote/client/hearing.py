@@ -69,6 +69,10 @@ def tell(call: RunningCall, reports: Sequence[SetStatus]) -> None:
             call.advance()
 
 
+def unheard(reports: Sequence[SetStatus]) -> None:
+    """Progress that nobody has asked for."""
+
+
 def succeeded(status: int, reports: Sequence[SetStatus]) -> Outcome:
     """How an operation ended that did not fail: with what a final report adds, where it agrees with that."""
     if reports and reports[-1].flags == WBEM_STATUS_COMPLETE and not failed(reports[-1].status):

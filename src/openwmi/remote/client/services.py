@@ -25,7 +25,7 @@ from openwmi.model.status import RPC_E_DISCONNECTED, failed
 from openwmi.remote.client import sharing
 from openwmi.remote.client.asking import Ask, begun, result_of, synchronously
 from openwmi.remote.client.failures import RemoteFailure, as_told, explained, placed, refused
-from openwmi.remote.client.hearing import explanation
+from openwmi.remote.client.hearing import explanation, tell, unheard
 from openwmi.remote.client.pulling import Pull
 from openwmi.remote.client.pushing import Push
 from openwmi.remote.client.settings import Settings
@@ -224,11 +224,14 @@ class RemoteServices:
 
     async def _ask(self, order: Order) -> None:
         """Start an operation with a single result."""
-        call, operation, flags, context, explain, _ = order
+        call, operation, flags, context, explain, progress = order
         refusal = self._refusal(operation)
         if call.machine.timed or isinstance(operation, PutInstance | PutClass):
-            result = await begun(self._proxy, operation, flags, context, refused=refusal)
-            work = partial(result_of, result, operation, refusal)
+            result = await begun(
+                self._proxy, operation, flags, context, extensions=order.reports, refused=refusal
+            )
+            hear = partial(tell, call) if progress else unheard
+            work = partial(result_of, result, operation, refusal, hear)
             call.feed = Ask(call, work, explain, result=result)
             return
         settings = self.machine.settings

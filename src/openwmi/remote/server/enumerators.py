@@ -79,8 +79,8 @@ class EnumeratorObject:
 
         status = await self._position.page(self, asked, take)
         answer = w.NextAnswer(references, status, asked.count)
-        beside = self._position.beside(status)
-        return answer if beside is NO_THAT else w.NEXT.answer(answer, beside)
+        that = self._position.beside(status)
+        return answer if that is NO_THAT else w.NEXT.answer(answer, that)
 
     async def _next_async(self, incoming: Incoming, asked: w.NextAsync) -> Result:
         callbacks = self._server.callbacks
@@ -155,8 +155,8 @@ class SmartEnumerator:
 
         status = await self._position.page(self, asked, take)
         answer = w.SmartNextAnswer(returned, joined(packets) if packets else None, status)
-        beside = self._position.beside(status)
-        return answer if beside is NO_THAT else w.SMART_NEXT.answer(answer, beside)
+        that = self._position.beside(status)
+        return answer if that is NO_THAT else w.SMART_NEXT.answer(answer, that)
 
     def _encoder(self, proxy: UUID) -> ArrayEncoder:
         """What this proxy knows already. One that was forgotten over others gets its classes again: no harm done."""

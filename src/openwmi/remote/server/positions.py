@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
 
 from openwmi.model.errors import WbemError
 from openwmi.model.status import WBEM_S_FALSE, WBEM_S_NO_ERROR, WBEM_S_TIMEDOUT
-from openwmi.remote.server.telling import ended, underway
+from openwmi.remote.server.telling import beside
 from openwmi.wire.dcom.orpc import NO_THAT
-from openwmi.wire.wmi.reports import telling
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -105,15 +104,11 @@ class Position:
         return status
 
     def beside(self, status: int) -> OrpcThat:
-        """What an answer of this status says besides: progress since the last one, at the end how it was."""
-        view = self.view
-        if not self.listened or (status != WBEM_S_FALSE and not view.reports):
+        """What an answer of this status says besides."""
+        over = status == WBEM_S_FALSE
+        if not self.listened or not (over or self.view.reports):
             return NO_THAT
-        reports = underway(view.heard())
-        outcome = view.outcome
-        if status == WBEM_S_FALSE and outcome is not None and (outcome.status or outcome.text):
-            reports.append(ended(outcome))
-        return telling(reports)
+        return beside(self.view, over=over)
 
     def ready(self, reader: Reader[A], asked: A) -> bytes | None:
         """The answer to a request, where it was foreseen; its objects are read with it."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from openwmi.model.status import WBEM_S_NO_ERROR
 from openwmi.remote.server.protected import protected
+from openwmi.remote.server.telling import beside
+from openwmi.wire.dcom.orpc import NO_THAT
 from openwmi.wire.wmi import guids
 from openwmi.wire.wmi import results as w
 from openwmi.wire.wmi.types import reference_to
@@ -17,13 +20,16 @@ if TYPE_CHECKING:
 
 
 class CallResultObject:
-    """The outcome of one operation, now or later."""
+    """The outcome of one operation, now or later. listened: whether its client hears what is said beside answers."""
 
-    __slots__ = ("_server", "_view", "services")
+    __slots__ = ("_server", "_view", "listened", "services")
 
-    def __init__(self, server: Server, services: ServicesObject, view: CallResult) -> None:
+    def __init__(
+        self, server: Server, services: ServicesObject, view: CallResult, *, listened: bool = False
+    ) -> None:
         self._server = server
         self.services = services
+        self.listened = listened
         self._view = view
 
     def released(self) -> None:
@@ -45,9 +51,12 @@ class CallResultObject:
         status, services = await self._view.services(asked.timeout)
         return w.ResultObject(None if services is None else self.services.given(services, incoming), status)
 
-    async def _status(self, incoming: Incoming, asked: w.Timeout) -> w.CallStatus:
+    async def _status(self, incoming: Incoming, asked: w.Timeout) -> w.CallStatus | bytes:
+        """Who listens hears here how far it is, and how it ended."""
         status, final = await self._view.call_status(asked.timeout)
-        return w.CallStatus(final or 0, status)
+        answer = w.CallStatus(final or 0, status)
+        that = beside(self._view, over=status == WBEM_S_NO_ERROR) if self.listened else NO_THAT
+        return answer if that is NO_THAT else w.GET_CALL_STATUS.answer(answer, that)
 
     interfaces: ClassVar = {
         guids.IWbemCallResult.uuid: protected(

@@ -99,10 +99,9 @@ class ServicesObject:
         incoming, operation, flags, context, _, holds = asked
         once = flags & _READ_ONCE == _READ_ONCE
         held = self._server.limits.held if once else self._server.room(self.services.caller)
-        told = reports.asked(incoming.this)
-        progress = told is not None and told.progress
+        told, progress = _listens(incoming)
         view = await Enumerator.start(self.services, operation, flags, context, held=held, progress=progress)
-        position = Position(self._server, view, listened=told is not None)
+        position = Position(self._server, view, listened=told)
         reference = EnumeratorObject(self._server, self, position).given(incoming)
         return holds(enumerator=reference, result=0)
 
@@ -123,10 +122,12 @@ class ServicesObject:
             if direct and done.object is not None:
                 values["found"] = reference_to(done.object)
             return holds(**values)
-        view = await CallResult.start(self.services, operation, flags, context)
+        told, progress = _listens(incoming)
+        progress = progress and at_once
+        view = await CallResult.start(self.services, operation, flags, context, progress=progress)
         if not at_once and (direct or not isinstance(operation, GetObject)):
             values |= await _settled(view, direct=direct)
-        values["call_result"] = CallResultObject(self._server, self, view).given(incoming)
+        values["call_result"] = CallResultObject(self._server, self, view, listened=told).given(incoming)
         return holds(**values)
 
     # The three others
@@ -152,7 +153,8 @@ class ServicesObject:
             _, found = await view.services(-1)
             assert found is not None  # a failure has raised
             opened = self.given(found, incoming)
-        result = CallResultObject(self._server, self, view).given(incoming)
+        told, _ = _listens(incoming)
+        result = CallResultObject(self._server, self, view, listened=told).given(incoming)
         return holds(services=opened, call_result=result, result=0)
 
     def given(self, services: Services, incoming: Incoming) -> bytes:
@@ -176,6 +178,12 @@ class ServicesObject:
         return w.EVENT_SINK.response.members.holds(sink=reference, result=0)
 
     interfaces: ClassVar[dict[Any, Interface]] = {}
+
+
+def _listens(incoming: Incoming) -> tuple[bool, bool]:
+    """Whether a caller hears what is said beside answers, and whether of progress, too."""
+    found = reports.asked(incoming.this)
+    return found is not None, found is not None and found.progress
 
 
 async def _settled(view: CallResult, *, direct: bool) -> dict[str, Any]:
