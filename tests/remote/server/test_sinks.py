@@ -236,6 +236,27 @@ async def test_cancel_while_a_callback_runs(address: tuple[str, int]) -> None:
         assert await session.cancel(reference) == status.WBEM_E_NOT_FOUND
 
 
+@pytest.mark.parametrize("cancelled", [True, False])
+async def test_a_sink_that_is_gone_is_told_unless_its_client_has_cancelled(
+    served: Served, address: tuple[str, int], caplog: pytest.LogCaptureFixture, cancelled: bool
+) -> None:
+    """A client that has cancelled is done with its sink; the server's last word finds nobody, which is no failure."""
+    caplog.set_level("INFO", "openwmi.remote")
+    async with client(address) as (session, host):
+        sink = CollectingSink()
+        sink.gate.clear()
+        reference = host.export(sink)
+        assert await session.query_async("SELECT N FROM Row", reference) == 0
+        await within(sink.began)
+        if cancelled:
+            assert await session.cancel(reference) == 0
+        host.exporter.withdraw(sink)
+        sink.gate.set()
+        await until(lambda: len(served.server.callbacks.clients) == 0)
+    said = [one.getMessage() for one in caplog.records if "a sink failed" in one.message]
+    assert len(said) == (0 if cancelled else 1)
+
+
 @pytest.mark.req("calls:D2", "calls:D3", "calls:D12")
 async def test_cancel_of_what_is_not_there(address: tuple[str, int]) -> None:
     async with client(address) as (session, host):

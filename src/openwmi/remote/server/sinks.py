@@ -138,6 +138,11 @@ class RemoteSink:
         if self._call is not None:
             await self._call.cancel()
 
+    @property
+    def _given_up(self) -> bool:
+        """Whether its client has cancelled the call: it need not keep the sink until the end of it has come."""
+        return self.cancelled and not self._cut and not self.ending
+
     def _found(self) -> asyncio.Task[Proxy]:
         if self._proxy is None:
             self._proxy = self._client.proxy(self._reference)
@@ -202,7 +207,8 @@ class RemoteSink:
         except WbemError as failure:
             self._dead = True
             self._late = failure.code == WBEM_E_TIMED_OUT
-            _LOG.info("a sink failed: %s", failure, extra={"fields": self._fields()})
+            if not self._given_up:
+                _LOG.info("a sink failed: %s", failure, extra={"fields": self._fields()})
             raise
         return int(answer.result)
 
