@@ -195,10 +195,10 @@ def test_a_signal_ends_it_while_a_part_still_begins(here: host.Host) -> None:
 
 def test_lines_are_one_line_whatever_is_said() -> None:
     record = logging.LogRecord("openwmi.x", logging.INFO, "f", 1, 'a "b"\n%s', ("c",), None)
-    record.fields = {"peer": "10.0.0.1", "name": "", "odd": "é=ü"}
+    record.fields = {"address": "10.0.0.1", "name": "", "odd": "é=ü"}
     record.created = 0.5
     line = logfmt(record_fields(record))
     assert line == (
         'time=1970-01-01T00:00:00.500Z level=info logger=openwmi.x message="a \\"b\\"\\nc"'
-        ' peer=10.0.0.1 name="" odd="\\u00e9=\\u00fc"'
+        ' address=10.0.0.1 name="" odd="\\u00e9=\\u00fc"'
     )

@@ -124,7 +124,7 @@ async def test_a_namespace_that_comes_to_require_encryption_tells_open_sinks_tha
             ]
     (record, *_) = [one for one in caplog.records if "told nothing" in one.message]
     assert record.levelno == logging.WARNING
-    assert record.fields == {"peer": "127.0.0.1", "user": "ada", "namespace": NAMESPACE}  # type: ignore[attr-defined]
+    assert record.fields == {"account": "ada", "address": "127.0.0.1", "namespace": NAMESPACE}  # type: ignore[attr-defined]
 
 
 async def put_item(here: Any) -> None:

@@ -190,7 +190,7 @@ class Association(asyncio.Protocol):
 
     def end(self, reason: str) -> None:
         """Break the connection off."""
-        _LOG.info("connection ended: %s", reason, extra={"fields": {"peer": self.peer.host}})
+        _LOG.info("connection ended: %s", reason, extra={"fields": {"address": self.peer.host}})
         if self._transport is not None:
             self._transport.abort()
 
@@ -244,7 +244,7 @@ class Association(asyncio.Protocol):
                 if task is not None:
                     self._cancel(task)
             case e.Broken():
-                _LOG.info("protocol broken: %s", event.error, extra={"fields": {"peer": self.peer.host}})
+                _LOG.info("protocol broken: %s", event.error, extra={"fields": {"address": self.peer.host}})
             case _:
                 pass
 

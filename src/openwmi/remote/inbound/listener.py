@@ -36,7 +36,7 @@ def _nothing(association: Association, event: e.Established) -> None:
 
 
 def _log_refusal(association: Association, event: e.AuthenticationRefused) -> float:
-    fields = {"peer": association.peer.host}
+    fields = {"address": association.peer.host}
     _LOG.warning("log-on refused: %s", event.error, extra={"fields": fields})
     return 0.0
 
@@ -137,7 +137,7 @@ class Listener:
         host = association.peer.host
         reason = self._objection(host)
         if reason is not None:
-            _LOG.info("connection refused: %s", reason, extra={"fields": {"peer": host}})
+            _LOG.info("connection refused: %s", reason, extra={"fields": {"address": host}})
             return None
         self.associations.add(association)
         self._by_host[host] += 1
@@ -156,7 +156,7 @@ class Listener:
         """One more handshake, within the bounds of all."""
         host, limits = association.peer.host, self.limits
         if self._contexts.total() >= limits.contexts or self._contexts[host] >= limits.contexts_per_address:
-            _LOG.warning("too many security contexts", extra={"fields": {"peer": host}})
+            _LOG.warning("too many security contexts", extra={"fields": {"address": host}})
             return None
         made = self._accept(auth_type, level, association)
         if made is not None:

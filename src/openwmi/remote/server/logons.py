@@ -215,7 +215,7 @@ class LogOns:
         attempt = self._attempt(association, event.security_id)
         if attempt is not None:
             return attempt.failed(str(event.error))
-        fields = {"peer": association.peer.host}
+        fields = {"address": association.peer.host}
         _LOG.warning("log-on refused: %s", event.error, extra={"fields": fields})
         return 0.0
 

@@ -225,7 +225,7 @@ class RemoteSink:
     def _fields(self) -> dict[str, str]:
         """For the log."""
         client = self._client
-        return {"peer": client.host, "user": client.user, "namespace": self._services.namespace}
+        return {"account": client.user, "address": client.host, "namespace": self._services.namespace}
 
 
 def least_level(services: Services) -> int:
