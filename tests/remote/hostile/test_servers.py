@@ -9,14 +9,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.remote.hostile import answering, calling_back, opening
+from tests.remote.hostile import answering, calling_back, opening, telling
 from tests.remote.hostile.stage import TABLE, Misbehaviour, pulls
 from tests.remote.network import NetworkLoop, on_network
 from tests.remote.windows.wmi import WmiHost, processes
 
 from openwmi.model.errors import WbemError
 
-MODULES = (opening, answering, calling_back)
+MODULES = (opening, answering, calling_back, telling)
 
 
 def named() -> list[Any]:
