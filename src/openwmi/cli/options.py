@@ -172,7 +172,7 @@ ELSEWHERE = (
     Option("timeout", "the longest silence of that machine, 30s unless given", value="D", convert=_seconds),
     Option(
         "callback-port",
-        "the port of this machine on which that one brings what is watched",
+        "the port of this machine that the other one calls back to, with events",
         value="PORT",
         convert=port,
     ),
