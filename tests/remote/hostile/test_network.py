@@ -78,6 +78,14 @@ FAULTS: dict[str, Fault] = {
 }
 
 
+def says_where(outcome: Any) -> None:
+    """A call that the network has ended says so: on the way to which host, while what was being done, what to try."""
+    if failed(outcome.status):
+        reason = outcome.as_error()
+        assert all((reason.phase, reason.host, reason.hint)), repr(reason)
+        assert reason.host in reason.message, repr(reason)
+
+
 class Session:
     """One run. told: what became of each step; everything that may not be is an AssertionError."""
 
@@ -115,7 +123,9 @@ class Session:
 
     async def ended(self, call: Any) -> Any:
         async with asyncio.timeout(STEPS["end"]):
-            return await call
+            outcome = await call
+        says_where(outcome)
+        return outcome
 
     async def queries(self, services: Any) -> None:
         watcher = Watcher()
@@ -147,7 +157,9 @@ class Session:
             await asyncio.sleep(SILENCE)
         heard = [one.Number for one in watcher.objects]
         assert heard == mine[: len(heard)], f"of {mine} came {heard}"
-        if not call.done:
+        if call.done:
+            says_where(await call)
+        else:
             assert heard == mine, f"of {mine} came {heard}, and the call says nothing"
             await self.step("cancel", call.cancel())
         watcher.check(accepted=True)

@@ -138,9 +138,19 @@ class Push:
 
     def released(self) -> None:
         """The server has let the sink go."""
-        self._fail(
-            error(WBEM_E_CALL_CANCELLED, f"{self._machine.host} dropped the sink without a final status")
+        self._fail(self._uncalled("let go of the sink without a final status"))
+
+    def _uncalled(self, deed: str) -> WbemError:
+        """What ends a call as cancelled that nobody here has cancelled: a server does so when it cannot reach the sink
+        any more, or waits for it in vain (calls.md C7, C9)."""
+        machine = self._machine
+        why = (
+            f"{machine.host} {deed}, though nobody here has cancelled the call: it ended, lost its way back to"
+            f" {self._place.host}[{self._place.port}], or waited for the sink for too long"
         )
+        made = error(WBEM_E_CALL_CANCELLED, why)
+        made.hint = 'make the call again; delivery="poll" needs no way back'
+        return made
 
     def _on_lost(self, reason: WbemError | None) -> None:
         """The connection that the call was made on has ended."""
@@ -274,7 +284,9 @@ class Push:
         plain = Outcome(inputs.status, inputs.text, details)
         if not failed(inputs.status):
             return plain
-        return RemoteFailure.of(self._explain(plain.as_error()), inputs.text)
+        bare = inputs.status == WBEM_E_CALL_CANCELLED and details is None
+        reason = self._uncalled("ended the call") if bare else plain.as_error()
+        return RemoteFailure.of(self._explain(reason), inputs.text)
 
     interfaces: ClassVar[Any] = {
         IWbemObjectSink.uuid: interface((results.INDICATE, indicate), (results.SET_STATUS, set_status))
