@@ -17,6 +17,7 @@ from openwmi.model.errors import WbemError
 from openwmi.model.status import WBEM_S_TIMEDOUT, failed
 from openwmi.remote.client.failures import RemoteFailure
 from openwmi.remote.client.hearing import reported, succeeded
+from openwmi.wire.dcom.orpc import NO_THAT
 from openwmi.wire.errors import PeerMisbehaved, ProtocolError
 from openwmi.wire.wmi import guids, results
 from openwmi.wire.wmi.reports import ASK
@@ -147,7 +148,7 @@ async def result_of(
     try:
         status, that = await _status(result, hear)
         if failed(status):
-            raise refused(status, that)
+            raise refused(status, that if that.extensions else await _why(result, operation))
         outcome = succeeded(status, reported(that))
         if described(operation).delivers == "object":
             that, found = await result.exchange(results.GET_RESULT_OBJECT, results.Timeout(_WAIT))
@@ -160,6 +161,16 @@ async def result_of(
         return [], outcome
     finally:
         result.drop()
+
+
+async def _why(result: Proxy, operation: AnyOperation) -> OrpcThat:
+    """What a server that is not ours says about a failed operation: beside a getter, which fails with it (F34)."""
+    single = described(operation).delivers == "object"
+    getter: Any = results.GET_RESULT_OBJECT if single else results.GET_RESULT_STRING
+    try:
+        return (await result.exchange(getter, results.Timeout(0)))[0]
+    except WbemError:  # that is another failure, and not the one to tell of
+        return NO_THAT
 
 
 async def _status(result: Proxy, hear: Hear) -> tuple[int, OrpcThat]:
