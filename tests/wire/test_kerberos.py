@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -185,10 +187,36 @@ def test_a_keytab_that_is_not_there(kdc: Kdc, tmp_path: Path) -> None:
     with pytest.raises(LocalProtocolError, match="no such file"):
         kerberos.ServiceKeys(str(tmp_path / "none"))
     with pytest.raises(LocalProtocolError, match="no such file"):
-        kerberos.Credential.keytab("ada", str(tmp_path / "none"))
+        kerberos.Initiator(kerberos.Credential.keytab("ada", str(tmp_path / "none")), "host/x").prepare()
     (tmp_path / "empty").write_bytes(b"")
     with pytest.raises(kerberos.NoTicket, match="keytab"):
         kerberos.ServiceKeys(str(tmp_path / "empty"))
+
+
+def test_a_ticket_is_accepted_without_a_look_at_the_file(
+    kdc: Kdc, tmp_path: Path, credential: kerberos.Credential
+) -> None:
+    """The library opens a keytab for each AP-REQ, which happens on the event loop: a file system may hang by then."""
+    path = tmp_path / "keytab"
+    shutil.copy(kdc.keytab, path)
+    keys = kerberos.ServiceKeys(str(path))
+    path.unlink()
+    for _ in range(2):
+        client, acceptor = kerberos.Initiator(credential, "host/localhost"), kerberos.Acceptor(keys, str)
+        shake(client, acceptor)
+        assert acceptor.identity == "ada@OPENWMI.TEST"
+    # In turn it proves with the same keys who it is, as a server does that calls back.
+    back = kerberos.Initiator(keys.credential(acceptor.service), "RPCSS/localhost")
+    shake(back, kerberos.Acceptor(kerberos.ServiceKeys(kdc.keytab), str))
+
+
+def test_keys_leave_nothing_open(kdc: Kdc) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    keys = [kerberos.ServiceKeys(kdc.keytab) for _ in range(3)]
+    assert len(keys) == 3
+    keys.clear()
+    gc.collect()
+    assert len(os.listdir("/proc/self/fd")) == before
 
 
 def test_a_user_without_account_and_a_service_that_is_not_ours(kdc: Kdc, keys: kerberos.ServiceKeys) -> None:

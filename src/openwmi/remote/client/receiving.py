@@ -16,6 +16,7 @@ from weakref import WeakKeyDictionary
 from openwmi.remote.client.credentials import filetime
 from openwmi.remote.inbound.addresses import Addresses
 from openwmi.remote.inbound.exporter import ANYONE, Exporter
+from openwmi.remote.inbound.keytabs import Keys
 from openwmi.remote.inbound.limits import ListenerLimits
 from openwmi.remote.inbound.listener import Listener, listen
 from openwmi.remote.places import RESOLVER_PORT, Address
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from openwmi.remote.inbound.association import Association
     from openwmi.remote.inbound.incoming import Exported
     from openwmi.wire.decoding import Trace
+    from openwmi.wire.kerberos import ServiceKeys
     from openwmi.wire.rpc.events import Established
     from openwmi.wire.rpc.security import SecurityContext
 
@@ -67,6 +69,7 @@ class Receiver:
         self._listener: Listener | None = None
         self._places: dict[_Wanted, asyncio.Future[Address]] = {}
         self._users: set[Machine] = set()
+        self._keys = Keys()
         self._came: set[str] = set()  # the addresses from which somebody has logged on
 
     @classmethod
@@ -162,13 +165,15 @@ class Receiver:
         """The accepting side of a callback's log-on: the server comes as the user that we logged on to it as, whose
         secret both know; after Kerberos, as the service that it is."""
         expected = [machine for machine in self._machines if machine.address == association.peer.host]
-        ntlm, kerberos = partial(_ntlm, expected), partial(_kerberos, expected)
+        ntlm = partial(_ntlm, expected)
         if auth_type == AuthType.NTLM:
             return ntlm()
-        keys = any(machine.credentials.keytab for machine in expected)
+        keytab = next((one.credentials.keytab for one in expected if one.credentials.keytab), None)
+        keys = self._keys.of(keytab) if keytab is not None else None
+        kerberos = None if keys is None else partial(_kerberos, expected, keys)
         if auth_type == AuthType.SPNEGO:
-            return accepting(kerberos=kerberos if keys else None, ntlm=ntlm)
-        return kerberos() if keys and auth_type == AuthType.KERBEROS else None
+            return accepting(kerberos=kerberos, ntlm=ntlm)
+        return kerberos() if kerberos is not None and auth_type == AuthType.KERBEROS else None
 
 
 def _ntlm(expected: list[Machine]) -> Acceptor:
@@ -184,7 +189,7 @@ def _ntlm(expected: list[Machine]) -> Acceptor:
     return Acceptor(accounts, _NAMES, os.urandom(8), filetime=filetime())
 
 
-def _kerberos(expected: list[Machine]) -> Mechanism:
+def _kerberos(expected: list[Machine], keys: ServiceKeys) -> Mechanism:
     """Takes the service that we logged on to, `host/NAME@REALM`, by a key of our keytab."""
     from openwmi.wire import kerberos
 
@@ -195,5 +200,4 @@ def _kerberos(expected: list[Machine]) -> Mechanism:
                 return machine.principal
         return None
 
-    keytab = next(machine.credentials.keytab for machine in expected if machine.credentials.keytab)
-    return kerberos.Acceptor(kerberos.ServiceKeys(keytab), principals)
+    return kerberos.Acceptor(keys, principals)

@@ -5,15 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import time
-from concurrent.futures import Future, wait
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary
 
 from openwmi.model.datetimes import filetime
+from openwmi.remote.inbound.keytabs import Keys
 from openwmi.remote.outbound.tickets import fetched
-from openwmi.threads import Threads
 from openwmi.wire import kerberos
-from openwmi.wire.errors import ProtocolError
 from openwmi.wire.ntlm import Acceptor, Credential, Initiator, ServerNames
 from openwmi.wire.ntlm.initiator import RANDOMNESS
 from openwmi.wire.rpc import AuthType
@@ -28,8 +26,6 @@ if TYPE_CHECKING:
     from openwmi.wire.rpc.events import AuthenticationRefused, Established
 
 _LOG: Final = logging.getLogger("openwmi.logon")
-# How long the server stands still for a keytab, in seconds; a local file takes less than a thousandth of that.
-READ_PATIENCE: Final = 0.5
 
 
 class Principal:
@@ -52,59 +48,6 @@ class Principal:
 def sid_of(principal: object) -> str | None:
     """What two log-ons of one account have in common."""
     return principal.identity.sid if isinstance(principal, Principal) else None
-
-
-class Keys:
-    """The keys of our Kerberos services, read again whenever their file has changed.
-
-    Reading happens on a thread: a file system may hang. Whoever asks waits `patience` seconds for it, once; after that
-    the keys that were read last are the answer until the thread comes back.
-    """
-
-    def __init__(self, *, patience: float = READ_PATIENCE) -> None:
-        self._patience = patience
-        self._threads = Threads(1, name="openwmi-keytab")
-        self._reading: Future[kerberos.ServiceKeys | None] | None = None
-        self._last: tuple[str, kerberos.ServiceKeys | None] | None = None
-        self._seen: object = None
-        self._keys: kerberos.ServiceKeys | None = None
-
-    def of(self, keytab: str) -> kerberos.ServiceKeys | None:
-        """The keys; None, and a line in the log, while there are none or Kerberos is not installed."""
-        if self._reading is None or self._reading.done():
-            reading = self._reading = self._begun(keytab)
-            if not wait((reading,), self._patience).not_done:
-                self._last = (keytab, reading.result())
-                return self._last[1]
-            _LOG.error("keytab %s does not let itself be read: its file system hangs", keytab)
-        return self._last[1] if self._last is not None and self._last[0] == keytab else None
-
-    def _begun(self, keytab: str) -> Future[kerberos.ServiceKeys | None]:
-        future: Future[kerberos.ServiceKeys | None] = Future()
-
-        def job() -> None:
-            try:
-                future.set_result(self._read(keytab))
-            except Exception as reason:  # noqa: BLE001 - whoever asks for the keys raises it
-                future.set_exception(reason)
-
-        self._threads.submit(job)
-        return future
-
-    def _read(self, keytab: str) -> kerberos.ServiceKeys | None:
-        """On the thread."""
-        try:
-            stat = os.stat(keytab)
-        except OSError:
-            return None
-        seen = (keytab, stat.st_mtime_ns, stat.st_size, stat.st_ino)
-        if seen != self._seen:
-            self._seen, self._keys = seen, None
-            try:
-                self._keys = kerberos.ServiceKeys(keytab)
-            except (ProtocolError, ModuleNotFoundError) as reason:
-                _LOG.error("no log-on with Kerberos: %s", reason)
-        return self._keys
 
 
 class LogOns:
@@ -133,8 +76,8 @@ class LogOns:
         keys = self._keys.of(keytab) if keytab is not None and auth_type != AuthType.NTLM else None
 
         def by_kerberos() -> kerberos.Acceptor:
-            assert keytab is not None
-            return self._kerberos(attempt, keys, keytab)
+            assert keys is not None
+            return self._kerberos(attempt, keys)
 
         context: SecurityContext
         if auth_type == AuthType.NTLM:
@@ -150,12 +93,12 @@ class LogOns:
         self._attempts[context] = attempt
         return context
 
-    def _kerberos(self, attempt: Attempt, keys: Any, keytab: str) -> kerberos.Acceptor:
+    def _kerberos(self, attempt: Attempt, keys: kerberos.ServiceKeys) -> kerberos.Acceptor:
         def principals(name: str) -> Principal | None:
             identity = attempt.principal(name)
             if identity is None:
                 return None
-            return Principal(identity, kerberos.Credential.keytab(context.service, keytab))
+            return Principal(identity, keys.credential(context.service))
 
         context = kerberos.Acceptor(keys, principals)
         return context

@@ -26,6 +26,7 @@ class Acceptor(KerberosContext):
     def __init__(self, keys: ServiceKeys, principals: Principals) -> None:
         super().__init__()
         self._principals = principals
+        self._keys = keys  # the library reads them for every token
         self._context = library().SecurityContext(creds=keys.held, usage="accept")
 
     def step(self, token: bytes) -> bytes:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from tests.kerberos_kit import Kdc, kdc
 
-from openwmi.remote.server.logons import Keys
+from openwmi.remote.inbound.keytabs import Keys
 
 __all__ = ["kdc"]
 pytestmark = pytest.mark.slow
