@@ -149,22 +149,21 @@ class Enumerator:
             return WBEM_S_NO_ERROR, []
         return await self._answer(request, patience), request.objects
 
-    def ahead(self, count: int) -> list[Instance | Class] | None:
-        """What `next` would give at once, left unread; None where it would not give `count` objects."""
-        return self._results.objects(self.position, count) if self._has(count) else None
+    def ahead(self, most: int) -> list[Instance | Class]:
+        """What `next` would give at once, up to so many objects, left unread; nothing where others wait before."""
+        if self._queue or self._released:
+            return []
+        results = self._results
+        return results.objects(self.position, min(most, results.arrived - self.position))
 
     def passes(self, count: int) -> bool:
         """Read so many objects without looking at them, where `next` would give them at once; whether it did."""
-        if not self._has(count):
+        if self._queue or self._released or self._results.arrived - self.position < count:
             return False
         self.position += count
         self._results.passed(self.position)
         self._results.want(self.position, 0)
         return True
-
-    def _has(self, count: int) -> bool:
-        """Whether so many objects are here, for whoever asks now."""
-        return not (self._queue or self._released) and self._results.arrived - self.position >= count
 
     async def skip(self, timeout: int, count: int, *, caller: Caller | None = None) -> int:
         """WBEM_S_NO_ERROR, WBEM_S_FALSE past the end, WBEM_S_TIMEDOUT when too few came in time (F13)."""

@@ -54,7 +54,7 @@ def answered(
         agreed(this.version)
     except ProtocolError as error:
         raise Fault(error.status) from None
-    incoming = incoming._replace(this=this)
+    incoming = Incoming(incoming.identity, incoming.level, incoming.association, this)
     try:
         outputs = handler(target, incoming, inputs)
     except Fault:
@@ -63,7 +63,7 @@ def answered(
         raise Fault(error_.status) from None
     except Exception as failure:  # noqa: BLE001 - whatever it is, the client hears of it
         return failed(method, inputs, failure, partial(explain, target, incoming))
-    if isinstance(outputs, Awaitable):
+    if type(outputs) is not bytes and isinstance(outputs, Awaitable):
         return _finished(method, inputs, outputs, partial(explain, target, incoming))
     return _stub(method, outputs)
 

@@ -38,6 +38,8 @@ OUR_VERSION: Final = ComVersion()
 
 def agreed(theirs: ComVersion) -> ComVersion:
     """The version to answer with ([MS-DCOM] 1.7): the lower minor; another major is refused."""
+    if theirs == OUR_VERSION:
+        return OUR_VERSION
     if theirs.major != OUR_VERSION.major or theirs.minor > OUR_VERSION.minor:
         raise PeerIncompatible(
             f"DCOM version {theirs.major}.{theirs.minor}", "[MS-DCOM] 1.7", status=RPC_E_VERSION_MISMATCH
