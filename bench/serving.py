@@ -126,7 +126,7 @@ def rows(count: int) -> list[dict[str, object]]:
 class Machine:
     """A host in memory that serves one class, ours on one port and what was recorded on others."""
 
-    def __init__(self, count: int = 2000, *, limits: ServerLimits | None = None) -> None:
+    def __init__(self, count: int = 1500, *, limits: ServerLimits | None = None) -> None:
         texts = " ".join(f"string T{n};" for n in range(TEXTS))
         numbers = " ".join(f"uint64 U{k};" for k in range(NUMBERS))
         self.host = host.local(host.MEMORY)

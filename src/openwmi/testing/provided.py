@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from openwmi import host
+from openwmi.model.cimtypes import INTEGER_RANGES
 from openwmi.model.classes import Class, ClassDeclaration, Method
 from openwmi.model.errors import error
 from openwmi.model.paths import relpath_of
@@ -144,34 +145,46 @@ async def _awaited_row(answer: Any, request: Request) -> Row | None:
     return None if values is None else _Columns(request).row(values)
 
 
-class _Columns:
-    """The wanted columns of a request, and where in a row the values of dicts go. A name is looked up once."""
+# Where a value goes; the type of values that are raw ones already and, of numbers, their range; its property.
+_Place: TypeAlias = "tuple[int, type | None, int, int, Property]"
 
-    __slots__ = ("_class", "_columns", "_known")
+
+class _Columns:
+    """The wanted columns of a request, and where in a row the values of dicts go. Dicts of one source have the same
+    names in the same order, mostly: those are looked up once."""
+
+    __slots__ = ("_class", "_columns", "_names", "_places")
 
     def __init__(self, request: Request) -> None:
         self._class = request.class_
         self._columns = request.columns
-        self._known: dict[str, tuple[int, Property] | None] = {}
+        self._names: tuple[str, ...] = ()
+        self._places: list[_Place | None] = []
 
-    def row(self, values: Mapping[str, object]) -> Row:
+    def row(self, values: Mapping[str, Any]) -> Row:
         """A dict as a row, every value coerced to its property's type; what the class does not have, or nobody wants,
         is left out (F-23)."""
-        known = self._known
+        names = tuple(values)
+        if names != self._names:
+            self._names, self._places = names, [self._place(name) for name in names]
         row: list[Any] = [None] * len(self._columns)
-        for name, value in values.items():
-            place = known[name] if name in known else self._looked_up(name)
+        for place, value in zip(self._places, values.values(), strict=True):
             if place is not None:
-                at, declared = place
-                row[at] = coerce(value, declared.type, name=name, reference=declared.reference)
+                at, raw, low, high, declared = place
+                kind = type(value)
+                if kind is raw and (kind is str or low <= value <= high):
+                    row[at] = value  # as nearly all are
+                else:
+                    row[at] = coerce(value, declared.type, name=declared.name, reference=declared.reference)
         return tuple(row)
 
-    def _looked_up(self, name: str) -> tuple[int, Property] | None:
+    def _place(self, name: str) -> _Place | None:
         declared = self._class.property(name)
-        wanted = declared is not None and declared.name in self._columns
-        place = (self._columns.index(declared.name), declared) if declared is not None and wanted else None
-        self._known[name] = place
-        return place
+        if declared is None or declared.name not in self._columns:
+            return None
+        low, high = INTEGER_RANGES.get(declared.type, (0, 0))
+        raw = str if declared.type == _STRING else int if high else None
+        return self._columns.index(declared.name), raw, low, high, declared
 
 
 def _presented(class_: Class, keys: Mapping[str, object]) -> dict[str, object]:

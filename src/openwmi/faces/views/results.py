@@ -142,4 +142,5 @@ class ResultSet:
         if not self.forward:
             return
         count = len(self._batches) if position >= self.arrived else bisect_right(self._starts, position) - 1
-        del self._batches[:count], self._starts[:count]
+        if count > 0:
+            del self._batches[:count], self._starts[:count]
