@@ -194,6 +194,12 @@ class EventConsumerProvider(Protocol):
     ) -> Awaitable[None] | None: ...
 
 
+def batch_of(provider: object) -> int:
+    """How many events one call of a consumer provider may get."""
+    batch = getattr(provider, "batch", 1)
+    return batch if isinstance(batch, int) and batch > 0 else 1
+
+
 class EventCoverage(NamedTuple):
     """One kind of event that a provider raises without being polled: a query of its EventQueryList (F-27).
 

@@ -10,6 +10,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
+from openwmi.contract.provider import batch_of
 from openwmi.model.errors import WbemError, error
 from openwmi.model.status import WBEM_E_PROVIDER_NOT_FOUND
 from openwmi.threads import Threads
@@ -53,6 +54,11 @@ class HostedProvider:
         """The function that plays a role: a method of the provider's contract, "instances" for "query" too; None when
         it lacks it (F-20)."""
         return getattr(self.provider, _METHODS.get(name, name), None)
+
+    @property
+    def batch(self) -> int:
+        """How many events one call may get."""
+        return batch_of(self.provider)
 
     def guard(self, class_name: str) -> Guard | None:
         """What of a class the provider guards from those who are not its caller (service.acting)."""

@@ -12,7 +12,12 @@ from tests.service.conftest import Collector, Running
 
 from openwmi import host, mof
 from openwmi.contract import operations as ops
-from openwmi.model.status import WBEM_E_PROVIDER_FAILURE, WBEM_E_PROVIDER_LOAD_FAILURE
+from openwmi.contract.provider import Delivery
+from openwmi.model.status import (
+    WBEM_E_NOT_AVAILABLE,
+    WBEM_E_PROVIDER_FAILURE,
+    WBEM_E_PROVIDER_LOAD_FAILURE,
+)
 
 TAKERS = "tests.service.permanent.takers"
 DECLARED = """
@@ -118,6 +123,50 @@ def test_a_registered_provider_takes_the_events_of_its_consumers(owning: Owning,
     (failure,) = owning.failures.objects
     assert (failure.ErrorCode, failure.Event.Text) == (WBEM_E_PROVIDER_FAILURE, "fail")
     assert "I do not like it" in failure.ErrorDescription
+
+
+@pytest.mark.slow
+@pytest.mark.req("E-57", "F-29")
+@pytest.mark.parametrize("model", ["SelfHost", "LocalSystemHost"])
+def test_what_a_provider_says_of_its_deliveries_counts_wherever_it_runs(owning: Owning, model: str) -> None:
+    owning.compile(DECLARED + REGISTERED % (TAKERS, model))
+    space = owning.host.namespaces.named("root\\subscription")
+    own = space.schema.class_named("Own_Consumer")
+    hosted = space.providers.consumer(own)
+    limit = hosted.role("delivery_limit")
+    assert limit is not None
+    for name, seconds in [("patient", 100.0), ("other", None)]:
+        request = Delivery(own, caller=owning.host.caller)
+        assert limit(request, own.spawn({"Name": name})) == seconds
+    assert hosted.batch == 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["SelfHost", "LocalSystemHost"])
+def test_a_provider_need_not_say_anything_of_its_deliveries(owning: Owning, model: str) -> None:
+    owning.compile(DECLARED + (REGISTERED % (TAKERS, model)).replace("FileTaker", "Plain"))
+    owning.subscribe()
+    owning.ring("one")
+    assert owning.failures.objects == []
+    (route,) = owning.permanent.routes.values()
+    assert route.channel._hosted.batch == 1
+
+
+@pytest.mark.slow
+@pytest.mark.req("E-57", "F-29")
+@pytest.mark.parametrize("model", ["SelfHost", "LocalSystemHost"])
+def test_what_fails_later_is_told(owning: Owning, model: str) -> None:
+    owning.compile(DECLARED + REGISTERED % (TAKERS, model))
+    owning.subscribe()
+    for text in ("late", "later"):
+        owning.ring(text)
+    owning.settled(lambda: len(owning.failures.objects) == 2)
+    assert {(one.Event.Text, one.ErrorCode) for one in owning.failures.objects} == {
+        ("late", WBEM_E_NOT_AVAILABLE),
+        ("later", WBEM_E_PROVIDER_FAILURE),
+    }
+    assert any("too late for c" in one.ErrorDescription for one in owning.failures.objects)
+    assert any("the day after" in one.ErrorDescription for one in owning.failures.objects)
 
 
 @pytest.mark.slow

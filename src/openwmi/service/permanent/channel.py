@@ -166,7 +166,7 @@ class Channel:
         events = [first]
         most = 1
         if self._hosted is not None and not first.route.binding.synchronous:
-            most = getattr(self._hosted.provider, "batch", 1)
+            most = self._hosted.batch
         while len(events) < most and self._queue:
             following = self._queue[0]
             if following.route is not first.route or following.publisher != first.publisher:
@@ -243,7 +243,7 @@ class Channel:
 
     def _ask_limit(self, attempt: _Attempt, hosted: HostedProvider) -> None:
         """Where work does: how long the delivery may take by the provider's own rules."""
-        limit = getattr(hosted.provider, "delivery_limit", None)
+        limit = hosted.role("delivery_limit")
         seconds = None if limit is None else limit(attempt.request, self.consumer.instance)
         if seconds:
             self._tell(self._prolong, attempt, seconds * len(attempt.events))

@@ -23,9 +23,8 @@ _HEAD: Final = 9
 # From the service
 CLASS: Final = b"C"  # [key, namespace, server, [declaration, ...]]: a class, its topmost ancestor first
 LOAD: Final = b"L"  # [number, module, class name, initialization]: make a provider object
-CALL: Final = (
-    b"Q"  # [object, method, class key, columns, conditions, caller, context, arguments, reports, credit]
-)
+# [object, method, class key, columns, conditions, caller, context, arguments, reports, credit, publisher]
+CALL: Final = b"Q"
 GRANT: Final = b"G"  # count: so many rows more may come
 CANCEL: Final = b"X"  # nobody wants the rest
 UNLOAD: Final = b"U"  # number: release a provider object
@@ -33,6 +32,7 @@ UNLOAD: Final = b"U"  # number: release a provider object
 ROWS: Final = b"R"  # [row, ...]
 END: Final = b"E"  # null, or [code (0: none of WMI's), text]
 PROGRESS: Final = b"P"  # [current, total, message]
+LATE: Final = b"T"  # [code, text]: what the call had taken over has failed, after its end
 
 
 class FrameError(Exception):

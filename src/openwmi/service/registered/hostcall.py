@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 # Rows that a host process may be ahead of its reader.
 CREDIT: Final = 1000
+# What a consumer provider may ask for: events of one call, seconds of one delivery.
+MOST_EVENTS: Final = 10_000
+LONGEST_DELIVERY: Final = 86_400.0
 _numbers = itertools.count(1)
 
 
@@ -44,11 +47,18 @@ class HostedObject:
             channel = Channel()
             content = (self._number, registration.module, registration.class_name, initialization)
             call = self._host.begin(channel, fr.LOAD, content)
-            for _ in self._answers(channel, call, registration.initialization_timeout, None):
-                pass
+            said = list(self._answers(channel, call, registration.initialization_timeout, None))
         except BaseException:
             hosts.release(self._host)
             raise
+
+        self._takes(said[0] if said and isinstance(said[0], dict) else {})
+
+    def _takes(self, said: dict[str, Any]) -> None:
+        """What it says of itself as a consumer provider; it is not trusted."""
+        batch = said.get("batch")
+        self.batch = batch if isinstance(batch, int) and 1 <= batch <= MOST_EVENTS else 1
+        self._limits = said.get("limits") is True
 
     @property
     def alive(self) -> bool:
@@ -80,6 +90,16 @@ class HostedObject:
 
     def consume(self, request: Request, consumer: Instance, events: Sequence[Instance]) -> None:
         list(self._call(request, "consume", (consumer, tuple(events))))
+
+    def delivery_limit(self, request: Request, consumer: Instance) -> float | None:
+        if not self._limits:
+            return None
+        for answer in self._call(request, "delivery_limit", (consumer,)):
+            seconds = answer.get("seconds") if isinstance(answer, dict) else None
+            if isinstance(seconds, int | float) and 0 < seconds <= LONGEST_DELIVERY:
+                return float(seconds)
+            raise self._failure("the limit of a delivery is no number of seconds")
+        return None
 
     def method(
         self, request: Request, method: str, keys: Mapping[str, object] | None, params: Mapping[str, object]
@@ -126,8 +146,13 @@ class HostedObject:
             [_packed_argument(one) for one in arguments],
             request._report is not None,
             CREDIT,
+            getattr(request, "publisher", None),
         )
-        channel = Channel(lambda payload: _on_progress(request, payload))
+        late = getattr(request, "late", None)
+        channel = Channel(
+            lambda payload: _on_progress(request, payload),
+            late=None if late is None else lambda payload: late(self._told(payload)),
+        )
         call = self._host.begin(
             channel, fr.CALL, content, (key, class_, lambda: self._definition(key, class_))
         )
@@ -168,12 +193,21 @@ class HostedObject:
 
     def _raise(self, content: Any) -> None:
         """The failure that ended a call; nothing for a success."""
-        if content is None:
-            return
+        if content is not None:
+            raise self._failed(content)
+
+    def _failed(self, content: Any) -> WbemError:
         code, text = content if isinstance(content, list) and len(content) == 2 else (0, "")
         if isinstance(code, int) and 0x80000000 <= code <= 0xFFFFFFFF:
-            raise error(code, str(text))
-        raise self._failure(str(text))
+            return error(code, str(text))
+        return self._failure(str(text))
+
+    def _told(self, payload: bytes) -> WbemError:
+        """A failure that came late."""
+        try:
+            return self._failed(fr.content_of(payload))
+        except fr.FrameError as failure:
+            return self._failure(str(failure))
 
     def _failure(self, what: str) -> WbemError:
         return error(WBEM_E_PROVIDER_FAILURE, f"provider {self._registration.name} failed: {what}")

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 from openwmi.becoming import become, gain_nothing
 from openwmi.contract.caller import Caller, UnixUser
 from openwmi.contract.context import Context
-from openwmi.contract.provider import Condition, Initialization, Request
+from openwmi.contract.provider import Condition, Delivery, Initialization, Request, batch_of
 from openwmi.model.classes import derive
 from openwmi.model.errors import WbemError, error
-from openwmi.model.status import WBEM_E_PROVIDER_NOT_CAPABLE
+from openwmi.model.status import WBEM_E_NOT_SUPPORTED, WBEM_E_PROVIDER_NOT_CAPABLE
 from openwmi.repository.encoding import packed, unpacked, unpacked_class
 from openwmi.service.feed import Feed, Segment
 from openwmi.service.registered import code
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from openwmi.model.batches import Batch
     from openwmi.model.classes import Class
+    from openwmi.model.instances import Instance
 
 # Exit codes that the service understands.
 OUT_OF_MEMORY: Final = 75
@@ -38,6 +39,8 @@ NOT_THE_USER: Final = 77
 BATCH_ROWS: Final = 500
 BATCH_BYTES: Final = 1 << 20
 STACK_BYTES: Final = 1 << 20
+# What consumer providers are asked.
+_OF_EVENTS: Final = frozenset({"consume", "delivery_limit"})
 
 
 class _Answer:
@@ -210,8 +213,9 @@ class Serving:
         return next((one for one in self._classes.values() if one.name.lower() == name.lower()), None)
 
     def _load(self, number: int, module: str, class_name: str, initialization: Initialization) -> list[Any]:
-        self._objects[number] = self._loaded(module, class_name, initialization)
-        return []
+        """What the service must know of it comes back: how it takes events."""
+        made = self._objects[number] = self._loaded(module, class_name, initialization)
+        return [{"batch": batch_of(made), "limits": hasattr(made, "delivery_limit")}]
 
     def _loaded(self, module: str, class_name: str, initialization: Initialization) -> Any:
         return code.initialized(code.load(module, class_name), initialization)
@@ -228,18 +232,24 @@ class Serving:
         return error_content(failure)
 
     def _on_call(self, call: int, content: list[Any]) -> None:
-        number, method, key, columns, conditions, caller, context, arguments, reports, credit = content
-        request = Request(
-            self._classes[key],
-            tuple(columns),
-            tuple(Condition(name, op, unpacked(value, self._find)) for name, op, value in conditions),
-            caller=_caller(caller),
-            context=None
-            if context is None
-            else Context({name: unpacked(value, self._find) for name, value in context}),
-            report=(lambda *progress: self._report(call, progress)) if reports else None,
-            as_caller=True if self._acting else None,
+        number, method, key, columns, conditions, caller, context, arguments, reports, credit, publisher = (
+            content
         )
+        request: Request
+        if method in _OF_EVENTS:
+            request = self._delivery(call, key, caller, publisher)
+        else:
+            request = Request(
+                self._classes[key],
+                tuple(columns),
+                tuple(Condition(name, op, unpacked(value, self._find)) for name, op, value in conditions),
+                caller=_caller(caller),
+                context=None
+                if context is None
+                else Context({name: unpacked(value, self._find) for name, value in context}),
+                report=(lambda *progress: self._report(call, progress)) if reports else None,
+                as_caller=True if self._acting else None,
+            )
         arguments = [self._argument(one) for one in arguments]
 
         def opened() -> Any:
@@ -252,6 +262,19 @@ class Serving:
             return _as_rows(method, function(request, *arguments))
 
         self._run(call, opened, request, credit)
+
+    def _delivery(self, call: int, key: str, caller: list[Any], publisher: list[Any] | None) -> Delivery:
+        return Delivery(
+            self._classes[key],
+            caller=_caller(caller),
+            publisher=None if publisher is None else _caller(publisher),
+            late=lambda failure: self._late(call, failure),
+            singleton=_no_singleton,
+        )
+
+    def _late(self, call: int, failure: Exception) -> None:
+        message = fr.frame(fr.LATE, call, self._content_of(failure))
+        self._loop.call_soon_threadsafe(self.send, message)
 
     def _argument(self, content: Any) -> Any:
         """Keys and parameters travel as {"m": mapping}, all else as a raw value."""
@@ -282,6 +305,10 @@ class Serving:
         self.send(fr.frame(fr.END, call, content))
 
 
+def _no_singleton(namespace: str, class_name: str) -> Instance | None:
+    raise error(WBEM_E_NOT_SUPPORTED, "a provider in a process of its own is told of no other instances")
+
+
 def _caller(content: list[Any]) -> Caller:
     caller = Caller(*content)
     user = caller.runs_as
@@ -295,6 +322,8 @@ def _as_rows(method: str, answer: Any) -> Any:
     """Every role's answer as rows: of an enumeration as they are, else one or none."""
     if method == "instances":
         return answer
+    if method == "delivery_limit":
+        return _one(None if answer is None else {"seconds": answer})
     if hasattr(answer, "__await__"):
         return _awaited(answer)
     return _one(answer)

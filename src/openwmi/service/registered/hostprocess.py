@@ -39,6 +39,8 @@ POLL_SECONDS: Final = 1.0
 BURIAL_SECONDS: Final = 0.01
 # Bytes that may wait in either direction before the other side counts as broken.
 MAX_WAITING: Final = 64 << 20
+# Calls that have ended and may still tell of a failure.
+MOST_LATE: Final = 1000
 # Exit codes of hosted.py.
 OUT_OF_MEMORY: Final = 75
 NOT_THE_USER: Final = 77
@@ -53,15 +55,22 @@ _KEPT: Final = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "O
 class Channel:
     """What a host process says to one call: read by the call's thread, filled by the watching one."""
 
-    __slots__ = ("_changed", "_closed", "_failure", "_waiting", "frames", "progress")
+    __slots__ = ("_changed", "_closed", "_failure", "_waiting", "frames", "late", "progress")
 
-    def __init__(self, progress: Callable[[bytes], object] | None = None) -> None:
+    def __init__(
+        self,
+        progress: Callable[[bytes], object] | None = None,
+        *,
+        late: Callable[[bytes], object] | None = None,
+    ) -> None:
+        """late: takes what fails after the call's end."""
         self._changed = threading.Condition()
         self.frames: list[tuple[bytes, bytes]] = []
         self._waiting = 0
         self._failure: WbemError | None = None
         self._closed = False
         self.progress = progress
+        self.late = late
 
     def put(self, kind: bytes, payload: bytes) -> bool:
         """Take a frame; False when too much is waiting."""
@@ -123,6 +132,7 @@ class HostProcess:
         self._socket: socket.socket | None = None
         self._frames = fr.Frames()
         self._channels: dict[int, Channel] = {}
+        self._late: dict[int, Callable[[bytes], object]] = {}  # of calls that have ended, the oldest first
         self._classes: dict[str, Any] = {}
         self._calls = 0
         self._lock = threading.RLock()
@@ -173,7 +183,11 @@ class HostProcess:
     def forget(self, call: int) -> None:
         """The call has ended, or nobody waits for it any more."""
         with self._lock:
-            self._channels.pop(call, None)
+            channel = self._channels.pop(call, None)
+            if channel is not None and channel.late is not None:
+                self._late[call] = channel.late
+                if len(self._late) > MOST_LATE:
+                    del self._late[next(iter(self._late))]
 
     def _send(self, message: bytes) -> None:
         if len(self.out) > MAX_WAITING:
@@ -249,7 +263,9 @@ class HostProcess:
         try:
             for kind, call, payload in self._frames.received(data):
                 channel = self._channels.get(call)
-                if channel is not None and not channel.put(kind, payload):
+                if kind == fr.LATE:
+                    self._on_late(channel, call, payload)
+                elif channel is not None and not channel.put(kind, payload):
                     raise fr.FrameError("it sends more than it was asked for")
         except fr.FrameError as failure:
             self.end(
@@ -257,6 +273,12 @@ class HostProcess:
                     WBEM_E_PROVIDER_FAILURE, f"the host process of {self.name.account} is broken: {failure}"
                 )
             )
+
+    def _on_late(self, channel: Channel | None, call: int, payload: bytes) -> None:
+        with self._lock:
+            tell = self._late.get(call) if channel is None else channel.late
+        if tell is not None:
+            tell(payload)
 
     def on_writable(self) -> None:
         assert self._socket is not None

@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Final
 
 from openwmi.contract.flags import WBEM_ENABLE
-from openwmi.contract.provider import Initialization
+from openwmi.contract.provider import Initialization, batch_of
 from openwmi.model import sddl
 from openwmi.model.descriptors import GENERIC_ALL, GENERIC_READ, allowed
 from openwmi.model.errors import WbemError, error
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from openwmi.contract.caller import Caller
     from openwmi.contract.provider import EventSink, Request
     from openwmi.model.descriptors import SecurityDescriptor
+    from openwmi.model.instances import Instance
     from openwmi.service.registered.registration import Registration
 
     # Makes the object behind a registration: in this process, or a stand-in for one in a host process.
@@ -33,7 +34,7 @@ _ANY_USE: Final = WBEM_ENABLE | GENERIC_READ | GENERIC_ALL
 # The methods that play the roles of a registration.
 _METHODS: Final = {"query": "instances", "search": "instances"}
 # The role that a registration must declare for one that has no flag of its own.
-_DECLARED: Final = {"search": "instances"}
+_DECLARED: Final = {"search": "instances", "delivery_limit": "consume"}
 
 
 class _Object:
@@ -106,10 +107,18 @@ class RegisteredProvider(HostedProvider):
             return None
         if name == "provide_events":
             return self._provide_events
+        if name == "delivery_limit":
+            return self._delivery_limit
         method = _METHODS.get(name, name)
         if self.registration.decoupled and name in ("instances", "query"):
             return lambda request, *arguments: self._rows_if_running(request, arguments)
         return lambda request, *arguments: self._called(method, request, arguments)
+
+    @property
+    def batch(self) -> int:
+        """As the object says that has been made; before that nobody knows."""
+        with self._lock:
+            return next((batch_of(one.provider) for one in self._objects.values()), 1)
 
     @property
     def loaded(self) -> int:
@@ -126,6 +135,12 @@ class RegisteredProvider(HostedProvider):
             if reason.code == WBEM_E_PROVIDER_NOT_FOUND:
                 return ()
             raise
+
+    def _delivery_limit(self, request: Request, consumer: Instance) -> float | None:
+        """What a consumer provider may have, and need not."""
+        with _Use(self, self._entered(self._key(request.caller))) as use:
+            limit = getattr(use.used.provider, "delivery_limit", None)
+            return None if limit is None else self._operations.answer(lambda: limit(request, consumer))
 
     def _provide_events(self, sink: EventSink) -> Any:
         """Let the provider raise events until nobody wants them any more; it is in use all the while (F-27)."""
