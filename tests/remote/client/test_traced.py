@@ -15,6 +15,7 @@ from tests.tshark import judged
 from tests.wire.pcapfile import Recorder
 
 from openwmi.contract.context import Context
+from openwmi.contract.flags import WBEM_FLAG_SEND_STATUS
 from openwmi.contract.operations import ExecMethod, ExecQuery, GetObject
 from openwmi.remote.client import Credentials, Settings, connect
 from openwmi.remote.outbound.channel import NETWORK
@@ -25,6 +26,7 @@ from openwmi.wire.ntlm import nt_hash
 pytestmark = pytest.mark.slow
 PASSWORD = "plain"  # tshark takes a password byte by byte
 QUERY = "SELECT N, S FROM Row WHERE N < 3"
+FAILING = (GetObject("No_Such"), ExecQuery("SELECT * FROM No_Such"), ExecMethod("Row", "Missing", None))
 
 
 class Both:
@@ -78,6 +80,9 @@ def visited(served: Served, level: Any, delivery: Any) -> tuple[Both, Both]:
         assert [one.as_dict_() for one in sink.objects] == rows(3)
         for operation in (GetObject("Row.N=7"), ExecMethod("Row", "Rest", None)):
             await (await services.start(operation, Sink()))
+        for operation in FAILING:
+            failure = await (await services.start(operation, Sink(), WBEM_FLAG_SEND_STATUS))
+            assert failure.error is not None
         await services.close()
 
     host, port = served.run(serve)
@@ -112,12 +117,22 @@ def test_tshark_finds_nothing_wrong(served: Served, level: str, delivery: str, t
             assert sorted(calls(records, which)) == sorted(calls(traced, which)), name
         pushed = [one for one in traced if one.get("method") == "Indicate" and "in" in one]
         assert bool(pushed) == (delivery == "sink"), name
+        asked, said = extensions(records, "request"), extensions(records, "response")
+        assert asked, name
+        told = [report["error"]["Operation"] for one in said for report in one["reports"]]
+        assert told == ([] if delivery == "sink" else ["GetObject", "ExecQuery", "ExecMethod"]), name
         assert PASSWORD not in "".join(view.lines)
+
+
+def extensions(records: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
+    return [each for one in records if one["pdu"] == kind for each in one.get("extensions", ())]
 
 
 def calls(records: list[dict[str, Any]], kind: str) -> list[str]:
     return [
-        json.dumps({key: one.get(key) for key in ("interface", "method", "in", "out", "status")})
+        json.dumps(
+            {key: one.get(key) for key in ("interface", "method", "in", "out", "status", "extensions")}
+        )
         for one in records
         if one["pdu"] == kind
     ]
