@@ -9,6 +9,8 @@ import pytest
 from tests.cli.conftest import Main
 from tests.remote.server.serving import NAMESPACE, free_port
 
+from openwmi.cli.verbs import sec
+
 
 def steps(text: str) -> dict[str, str]:
     """What is said of each step: `ok`, `FAIL` or `-`."""
@@ -31,7 +33,9 @@ def test_all_is_well(main: Main, host: str, password: str) -> None:
         "callbacks": "ok",
     }
     assert "NTLMv2, packet privacy" in out
-    assert "Enable Account" in out
+    (rights,) = [line[21:] for line in out.splitlines() if line[5:].startswith("rights")]
+    assert {"enable", "remote-enable"} <= set(rights.split(", "))
+    assert set(rights.split(", ")) <= sec.RIGHTS.keys(), "what `openwmi sec grant` understands"
     assert "sink: 127.0.0.1 calls back to 127.0.0.1[" in out
     port = free_port()
     who = ("--user", "ada", "--password-file", password)

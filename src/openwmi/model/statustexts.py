@@ -308,8 +308,8 @@ HINTS: Final[dict[str, str]] = {
         'since KB5004442 activation needs packet integrity: use auth_level="integrity" or "privacy"'
     ),
     "WBEM_E_ACCESS_DENIED": (
-        "the account needs the right on this namespace: `openwmi sec show NAMESPACE` lists the "
-        "rights; remote callers need Remote Enable"
+        "the account needs the right on this namespace: there `openwmi sec show NAMESPACE` lists the rights and "
+        "`openwmi sec grant NAMESPACE USER RIGHT` gives one; remote callers need remote-enable"
     ),
     "WBEM_E_INVALID_NAMESPACE": "`openwmi ls` lists the namespaces; the usual one is root\\cimv2",
     "WBEM_E_INVALID_CLASS": (

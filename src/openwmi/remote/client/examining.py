@@ -30,17 +30,6 @@ if TYPE_CHECKING:
     from openwmi.remote.client.settings import Settings
     from openwmi.remote.places import Address
 
-# Rights of a namespace by the names that Windows shows an administrator ([MS-WMI] 5.2).
-_RIGHTS: Final = {
-    f.WBEM_ENABLE: "Enable Account",
-    f.WBEM_METHOD_EXECUTE: "Execute Methods",
-    f.WBEM_FULL_WRITE_REP: "Full Write",
-    f.WBEM_PARTIAL_WRITE_REP: "Partial Write",
-    f.WBEM_WRITE_PROVIDER: "Provider Write",
-    f.WBEM_REMOTE_ACCESS: "Remote Enable",
-    f.READ_CONTROL: "Read Security",
-    f.WRITE_DAC: "Edit Security",
-}
 _ROW: Final = "SELECT Caption, Version FROM Win32_OperatingSystem"
 _ANY: Final = "SELECT Name FROM __NAMESPACE"
 
@@ -152,7 +141,7 @@ async def _rights(services: RemoteServices) -> str:
     mask = getattr(sink.objects[0], "rights", None) if outcome.ok and sink.objects else None
     if not isinstance(mask, int):
         return "the server does not tell them"
-    return ", ".join(name for bit, name in _RIGHTS.items() if mask & bit) or "none"
+    return f.right_names(mask) or "none"
 
 
 async def _row(services: RemoteServices) -> str:
