@@ -14,11 +14,13 @@ DEADLINE = 60.0
 class Running:
     """`openwmi` with a store of its own."""
 
-    def __init__(self, home: Path, *arguments: str, **environment: str) -> None:
+    def __init__(
+        self, home: Path, *arguments: str, stderr: int = subprocess.PIPE, **environment: str
+    ) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "openwmi", *arguments],
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=stderr,
             bufsize=0,
             env={**os.environ, "OPENWMI_HOME": str(home), **environment},
         )
@@ -49,7 +51,7 @@ class Running:
     def ended(self) -> tuple[int, str, str]:
         """The exit code, and what was said that nobody has read yet."""
         out, err = self.process.communicate(timeout=DEADLINE)
-        out, err = self._read["stdout"] + out, self._read["stderr"] + err
+        out, err = self._read["stdout"] + out, self._read["stderr"] + (err or b"")
         return self.process.returncode, out.decode(), err.decode()
 
     def gone(self) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
+import re
 import signal
 import socket
 import threading
@@ -16,9 +18,15 @@ from pathlib import Path
 import pytest
 from tests.cli.running import DEADLINE, Running
 
+import openwmi
 from openwmi import host
+from openwmi.accounts import Accounts
 from openwmi.cli import foreground
 from openwmi.cli.logs import logfmt, record_fields
+from openwmi.errors import NotFound
+from openwmi.wire.ntlm import nt_hash
+
+PASSWORD = "Sesame, open"
 
 
 class Served(Running):
@@ -88,6 +96,73 @@ def test_a_store_that_cannot_be_had_is_an_error(serve: Callable[..., Served], tm
     code, out, err = one.ended()
     assert (code, out) == (1, "")
     assert "WBEM_E_CRITICAL_ERROR" in err
+
+
+# A log that nobody reads
+
+
+def full_pipe() -> tuple[int, int]:
+    """A pipe that takes no more, both ends."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writing, b"." * 4095 + b"\n")
+    os.set_blocking(writing, True)
+    return reading, writing
+
+
+async def look_ups(address: tuple[str, int], first: int, count: int) -> None:
+    """Have objects looked up that are not there, each of which makes a line of the log."""
+    target = rf"\\{address[0]}[{address[1]}]\root\cimv2"
+    async with openwmi.connect(target, user="ada", password=PASSWORD) as wmi:
+        for number in range(first, first + count, 50):
+            names = [f"Missing{one:06}{'x' * 150}" for one in range(number, number + 50)]
+            answers = await asyncio.wait_for(
+                asyncio.gather(*map(wmi.get, names), return_exceptions=True), DEADLINE
+            )
+            assert [type(one) for one in answers] == [NotFound] * 50
+
+
+@pytest.mark.slow
+def test_a_log_that_nobody_reads_stops_nothing_and_tells_what_is_missing(tmp_path: Path) -> None:
+    Accounts(str(tmp_path)).add("ada", nt_hash(PASSWORD), admin=True)
+    reading, writing = full_pipe()
+    one = Running(tmp_path, "serve", "--listen", "127.0.0.1:0", stderr=writing)
+    os.close(writing)
+    try:
+        place, _, port = one.line().removeprefix("listening on ").rpartition(":")
+        assert one.line() == "ready"
+        asyncio.run(look_ups((place, int(port)), 0, 3000))
+        log = os.fdopen(reading, errors="strict")
+        told = next(line for line in log if " lost=" in line)
+        asyncio.run(look_ups((place, int(port)), 3000, 50))
+        one.process.send_signal(signal.SIGTERM)
+        after = log.read()
+        assert one.process.wait(DEADLINE) == 0
+        log.close()
+    finally:
+        one.gone()
+    assert "level=warning" in told
+    assert int(told.rpartition("=")[2]) > 100
+    assert sorted(re.findall(r"object=Missing(\d+)", after)[-50:]) == [
+        f"{number:06}" for number in range(3000, 3050)
+    ]
+    assert after.rstrip().endswith("message=ended")
+
+
+@pytest.mark.slow
+def test_the_end_does_not_wait_for_a_reader_of_the_log(tmp_path: Path) -> None:
+    reading, writing = full_pipe()
+    one = Running(tmp_path, "serve", "--listen", "none", stderr=writing)
+    os.close(writing)
+    try:
+        assert one.line() == "ready"
+        one.process.send_signal(signal.SIGTERM)
+        assert one.process.wait(DEADLINE) == 0
+    finally:
+        one.gone()
+        os.close(reading)
 
 
 # Parts

@@ -18,11 +18,13 @@ from tests.wire.peers import accept, initiator
 from tests.wire.session import played
 
 from openwmi.cli.options import Misuse
-from openwmi.cli.tracing import opened
+from openwmi.cli.tracing import ROOM, leave, opened
 from openwmi.wire.dcom import exporter, guids
 from openwmi.wire.decoding import Trace
 from openwmi.wire.rpc import ClientConnection
 from openwmi.wire.rpc import events as e
+
+PATIENCE = 20.0
 
 
 def play(trace: Trace | None) -> None:
@@ -35,6 +37,7 @@ def test_nobody_else_may_read_it_and_it_grows(tmp_path: Path) -> None:
     for _ in range(2):
         trace = opened(str(path))
         play(trace)
+    leave(PATIENCE)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     records = [json.loads(line) for line in path.read_text().splitlines()]
     assert len(records) == 2 * 35
@@ -51,9 +54,38 @@ def test_a_full_disk_ends_the_trace_and_nothing_else(caplog: pytest.LogCaptureFi
     trace = opened("/dev/full")
     with caplog.at_level(logging.ERROR, "openwmi.trace"):
         play(trace)
+        leave(PATIENCE)
     assert [record.getMessage() for record in caplog.records] == [
         "/dev/full: No space left on device: the trace ends"
     ]
+
+
+@pytest.mark.slow
+def test_nobody_waits_for_a_file_that_takes_no_more_for_now(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As on a file system that hangs: here a pipe whose reader sleeps."""
+    path = tmp_path / "slow"
+    os.mkfifo(path)
+    reading = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    trace = opened(str(path))
+    os.set_blocking(reading, True)
+    assert trace is not None
+    for _ in range(3):
+        trace._put({"pdu": "x" * (ROOM // 2)})
+    for number in range(5):
+        trace._put({"pdu": number})
+    with caplog.at_level(logging.ERROR, "openwmi.trace"):
+        leave(0.0)
+    assert "PDUs are not in the trace" in caplog.text
+    heard = b""
+    while not heard.endswith(b"}\n") or b"lost" not in heard:
+        heard += os.read(reading, 1 << 20)
+    leave(PATIENCE)
+    os.close(reading)
+    records = [json.loads(line) for line in heard.splitlines()]
+    assert records[-1]["error"] == "PDUs are missing here"
+    assert len(records) - 1 + records[-1]["lost"] == 8
 
 
 @pytest.mark.slow

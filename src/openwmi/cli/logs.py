@@ -5,12 +5,19 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import threading
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
+
+from openwmi.cli.lines import LineWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+# Bytes of lines that may wait for a reader, some thousands of lines.
+ROOM: Final = 1 << 20
+# How long the end of the program waits for a reader.
+FLUSH_SECONDS: Final = 1.0
 _PLAIN: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/\\+@,")
 
 
@@ -54,14 +61,62 @@ class _Lines(logging.Formatter):
         self._write = FORMATS[form]
 
     def format(self, record: logging.LogRecord) -> str:
-        return self._write(record_fields(record))
+        return self._write(record_fields(record)) + "\n"
+
+    def lost(self, lines: int) -> str:
+        """What stands where lines are missing."""
+        why = "lines are missing here: nobody has read standard error for too long"
+        record = logging.LogRecord("openwmi.log", logging.WARNING, "", 0, why, None, None)
+        record.fields = {"lost": lines}
+        return self.format(record)
+
+
+class _Handler(logging.Handler):
+    """Writes records on a thread of its own, so that whoever logs never waits for whoever reads the log."""
+
+    def __init__(self, descriptor: int, form: str) -> None:
+        super().__init__()
+        lines = _Lines(form)
+        self.setFormatter(lines)
+        self._writer = LineWriter(descriptor, ROOM, notice=lines.lost)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            line = self.format(record)
+        except Exception as failure:  # noqa: BLE001 - a record that makes no sense ends nothing
+            why = f"a record of {record.pathname}:{record.lineno} makes no sense: {failure}"
+            line = self.format(logging.LogRecord("openwmi.log", logging.ERROR, "", 0, "%s", (why,), None))
+        self._writer.put(line)
+
+    def flush(self) -> None:
+        """Also called when the program ends (logging.shutdown)."""
+        self._writer.flush(FLUSH_SECONDS)
 
 
 def write_logs(form: str, level: int) -> None:
-    """Have the records of this program written to standard error from now on."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Lines(form))
+    """Have the records of this program written to standard error from now on: its own from a level on, and what
+    others, such as asyncio, and the interpreter have to say, none of which waits for a reader either."""
+    if sys.stderr is None:
+        return
+    handler = _Handler(sys.stderr.fileno(), form)
     logger = logging.getLogger("openwmi")
     logger.handlers[:] = [handler]
     logger.setLevel(level)
     logger.propagate = False
+    logging.getLogger().addHandler(handler)
+    logging.captureWarnings(True)
+    threading.excepthook = _thread_failed
+    sys.unraisablehook = _could_not_be_raised
+
+
+def _thread_failed(what: threading.ExceptHookArgs) -> None:
+    name = what.thread.name if what.thread is not None else "a thread"
+    _tell(f"{name} has ended with an error", what.exc_value)
+
+
+def _could_not_be_raised(what: sys.UnraisableHookArgs) -> None:
+    _tell(f"{what.err_msg or 'an error that nobody could be told'}: {what.object!r}", what.exc_value)
+
+
+def _tell(message: str, reason: BaseException | None) -> None:
+    logging.getLogger("openwmi.log").error("%s", message, exc_info=reason)

@@ -57,10 +57,11 @@ def _guarded(module: ModuleType, verb: str, options: Options) -> int:
 
 
 def _leave() -> None:
-    """Close what is open to other machines."""
-    session = sys.modules.get("openwmi.cli.session")
-    if session is not None:
-        session.leave()
+    """Close what is open to other machines, and have what is traced of it written."""
+    for room in ("session", "tracing"):
+        module = sys.modules.get(f"openwmi.cli.{room}")
+        if module is not None:
+            module.leave()
 
 
 def _misused(console: Console, verb: str, mistake: Misuse) -> int:
