@@ -7,7 +7,7 @@ import os
 import threading
 from typing import TYPE_CHECKING, Final
 
-from openwmi.contract.caller import RPC_C_IMP_LEVEL_IMPERSONATE, Caller, unix_group_sid, unix_sid
+from openwmi.contract.caller import Caller, unix_group_sid, unix_sid
 from openwmi.model.errors import error
 from openwmi.model.status import WBEM_E_NOT_SUPPORTED
 from openwmi.repository.prebuilt import PrebuiltSchema
@@ -228,10 +228,10 @@ class Host:
         *,
         address: str,
         auth_level: int,
-        impersonation: int = RPC_C_IMP_LEVEL_IMPERSONATE,
         locale: str | None = None,
     ) -> Connection:
-        """Log an account on over the network, with the rights that it has in the namespace now (NTLMLogin, A36)."""
+        """Log an account on over the network, with the rights that it has in the namespace now (NTLMLogin, A36). Its
+        impersonation level does not travel: who logs on is acted for (wire.md 4.4)."""
         from openwmi.accounts.callers import remote_caller
         from openwmi.service.logon import checked_locale
 
@@ -240,7 +240,6 @@ class Host:
         caller = caller._replace(
             address=address,
             auth_level=auth_level,
-            impersonation=impersonation,
             locale=checked_locale(locale) if locale else caller.locale,
         )
         return await running.log_on(namespace, caller)
