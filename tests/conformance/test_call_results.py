@@ -10,6 +10,7 @@ import pytest
 from tests.conformance.support import Gate, Seam, rows
 
 from openwmi.contract import operations as ops
+from openwmi.contract.outcome import Progress
 from openwmi.faces.views import CallResult, perform
 from openwmi.model.errors import WbemError
 from openwmi.model.status import (
@@ -182,3 +183,28 @@ async def test_the_synchronous_form_holds_so_much_and_no_more(seam: Seam) -> Non
     )
     endless = perform(seam.services, ops.CreateInstanceEnum("Number"), held=2500)
     assert await code(endless) == WBEM_E_QUOTA_VIOLATION
+
+
+@pytest.mark.req("calls:B25", "calls:B34")
+async def test_a_getter_that_waits_comes_back_with_progress(seam: Seam) -> None:
+    gate = seam.gate()
+
+    def method(request: Any, name: str, keys: Any, params: Any) -> dict[str, object]:
+        request.progress(1, 2, "halfway")
+        gate.wait()
+        return {"ReturnValue": 5}
+
+    seam.serve(MACHINE, method=method)
+    for progress in (True, False):
+        found = await CallResult.start(
+            seam.services, ops.ExecMethod("Machine", "Work"), 0x10, progress=progress
+        )
+        if progress:
+            assert await found.object(INFINITE) == (WBEM_S_TIMEDOUT, None)
+            assert found.reports.heard() == [Progress(1, 2, "halfway")]
+            assert found.outcome is None
+        gate.open()
+        status, out = await found.object(INFINITE)
+        assert (status, out.ReturnValue) == (WBEM_S_NO_ERROR, 5)  # type: ignore[union-attr]
+        assert found.outcome == (0, None, None)
+        assert not found.reports

@@ -13,6 +13,7 @@ from tests.conformance.support import Gate, Recorder, Seam, rows
 
 from openwmi.contract import flags as f
 from openwmi.contract import operations as ops
+from openwmi.contract.outcome import Progress
 from openwmi.faces.views import Enumerator, cancel, perform
 from openwmi.model.errors import WbemError
 from openwmi.model.status import (
@@ -837,4 +838,74 @@ async def test_nobody_passes_those_who_wait(seam: Seam) -> None:
     await over(sink)
     await filled(enumerator, 4)
     assert values(enumerator.ahead(1)) == [3]
+    await enumerator.release()
+
+
+# Progress ------------------------------------------------------------------------------------------------------------
+
+
+def reporting(gate: Gate) -> Any:
+    """A report, a wait, another one, and a row."""
+
+    def instances(request: Any) -> Iterator[tuple[object, ...]]:
+        request.progress(1, 4, "a quarter")
+        gate.wait()
+        request.progress(3, 4, "nearly all")
+        yield from rows(request, {"N": 1})
+
+    return instances
+
+
+@pytest.mark.req("calls:B25", "calls:B34")
+async def test_a_next_that_waits_comes_back_with_progress(seam: Seam) -> None:
+    gate = seam.gate()
+    seam.serve(NUMBERS, instances=reporting(gate))
+    enumerator = await start(seam, progress=True)
+    heard = []
+    assert await enumerator.next(INFINITE, 5) == (WBEM_S_TIMEDOUT, [])
+    assert await enumerator.next(INFINITE, 5) == (WBEM_S_TIMEDOUT, []), (
+        "what nobody has heard is still to be heard"
+    )
+    heard += enumerator.reports.heard()
+    assert heard == [Progress(1, 4, "a quarter")]
+    assert not enumerator.reports
+    twin = await enumerator.clone()
+    gate.open()
+    status, objects = await twin.next(INFINITE, 5)
+    while status == WBEM_S_TIMEDOUT:
+        heard += twin.reports.heard()
+        status, objects = await twin.next(INFINITE, 5)
+    assert (status, values(objects)) == (WBEM_S_FALSE, [1])
+    assert heard[1:] + twin.reports.heard() == [Progress(3, 4, "nearly all")]
+    assert not enumerator.reports, "a report is told once"
+    assert (await enumerator.next(INFINITE, 5))[0] == WBEM_S_FALSE
+    await enumerator.release()
+    await twin.release()
+
+
+@pytest.mark.req("calls:B25", "calls:F13")
+async def test_a_skip_is_not_disturbed_by_progress(seam: Seam) -> None:
+    gate = seam.gate()
+    seam.serve(NUMBERS, instances=reporting(gate))
+    enumerator = await start(seam, progress=True)
+    skips = [asyncio.ensure_future(enumerator.skip(INFINITE, 1))]
+    while not enumerator.reports:
+        await asyncio.sleep(0.001)
+    skips.append(asyncio.ensure_future(enumerator.skip(INFINITE, 1)))
+    await asyncio.sleep(0.01)
+    assert not any(one.done() for one in skips)
+    gate.open()
+    assert [await one for one in skips] == [WBEM_S_NO_ERROR, WBEM_S_FALSE]
+    await enumerator.release()
+
+
+@pytest.mark.req("calls:B25")
+async def test_who_asks_for_no_progress_hears_none(seam: Seam) -> None:
+    gate = seam.gate()
+    seam.serve(NUMBERS, instances=reporting(gate))
+    enumerator = await start(seam)
+    gate.open()
+    status, objects = await enumerator.next(INFINITE, 5)
+    assert (status, values(objects)) == (WBEM_S_FALSE, [1])
+    assert not enumerator.reports
     await enumerator.release()

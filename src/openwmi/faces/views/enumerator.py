@@ -283,7 +283,8 @@ class Enumerator:
         """Wait for the request's turn and its objects; the status it ends with, or the operation's failure."""
         self._queue.append(request)
         self.changed()
-        if request.status is None and patience != 0 and not self._results.reports:
+        waits = request.skips or not self._results.reports
+        if request.status is None and patience != 0 and waits:
             await self._wait(request, patience)
         if self._released:
             raise error(WBEM_E_CALL_CANCELLED, "the enumerator was released meanwhile")

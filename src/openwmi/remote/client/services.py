@@ -226,7 +226,7 @@ class RemoteServices:
         """Start an operation with a single result."""
         call, operation, flags, context, explain, progress = order
         refusal = self._refusal(operation)
-        if call.machine.timed or isinstance(operation, PutInstance | PutClass):
+        if call.machine.timed or progress or isinstance(operation, PutInstance | PutClass):
             result = await begun(
                 self._proxy, operation, flags, context, extensions=order.reports, refused=refusal
             )
