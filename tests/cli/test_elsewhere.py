@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import pty
+import socket
 import subprocess
 import sys
 import types
@@ -15,6 +16,9 @@ from pathlib import Path
 import pytest
 from tests.cli.conftest import ROOT, Main
 from tests.remote.server.serving import NAMESPACE, PASSWORD
+
+from openwmi.cli import VALUED
+from openwmi.cli.options import COMMON, ELSEWHERE
 
 Ask = Callable[..., "Main"]
 
@@ -93,6 +97,28 @@ def test_watching(ask: Ask) -> None:
         "--for", "0.3s",
     )  # fmt: skip
     assert (code, out) == (0, "")
+
+
+@pytest.mark.slow
+def test_how_events_come_may_be_said(ask: Ask) -> None:
+    """To a port that is taken nobody can call back; polling needs no way back, and no verb but `watch` does."""
+    watch = ("watch", "Row", "--on", "modify", "--within", "0.1", "--for", "0.3s")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = ("--callback-port", str(taken.getsockname()[1]))
+        code, _, err = ask(*watch, *port, "--delivery", "sink")
+        assert code == 3
+        assert f"port {port[1]} cannot be opened for callbacks" in err
+        assert ask(*watch, *port, "--delivery", "poll").code == 0
+        assert ask("query", "SELECT N FROM Row WHERE N = 1", *port, "--delivery", "sink").out == "1\n"
+    assert ask(*watch, "--delivery", "sink").code == 0
+    code, _, err = ask(*watch, "--delivery", "push")
+    assert code == 2
+    assert "auto (unless given), sink (called back) or poll" in err
+
+
+def test_every_option_that_takes_a_value_may_stand_before_the_verb() -> None:
+    options = {one for option in (*ELSEWHERE, *COMMON) if option.value for one in (option.name, option.short)}
+    assert options - {None} == VALUED
 
 
 def test_exit_codes(main: Main, ask: Ask, host: str, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from tests.faces.com.support import Recorder
 from tests.remote.server.serving import NAMESPACE, PASSWORD, Served, free_port
 
 import openwmi
@@ -136,6 +137,86 @@ def test_a_callback_port_that_is_taken(target: str) -> None:
                 assert refused.value.code == WBEM_E_TRANSPORT_FAILURE
 
         run(work)
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def asked(locator: com.IWbemLocator, target: str, during: Callable[[], None]) -> tuple[int, Recorder]:
+    """A query with a sink through `openwmi.com`; `during` runs in each of its callbacks with objects."""
+    hr, services = locator.ConnectServer(target, "ada", PASSWORD, None, 0, None, None)
+    assert hr == 0
+
+    def indicate(objects: list[Any]) -> None:
+        during()
+
+    sink = Recorder(indicate)
+    hr = services.ExecQueryAsync("WQL", "SELECT * FROM Row", 0, None, sink)
+    if hr == 0:
+        sink.wait()
+        assert (sink.finals, len(sink.objects)) == ([0], 250)
+    services.Release()
+    return hr, sink
+
+
+def test_the_environment_says_where_programs_of_com_are_called_back(
+    target: str, locator: com.IWbemLocator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`ConnectServer` has no parameter for that."""
+    port = free_port()
+    monkeypatch.setenv("OPENWMI_CALLBACK_PORT", str(port))
+    monkeypatch.setenv("OPENWMI_DELIVERY", "sink")
+    open_then: list[bool] = []
+    assert asked(locator, target, lambda: open_then.append(listens(port)))[0] == 0
+    assert set(open_then) == {True}
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        monkeypatch.setenv("OPENWMI_CALLBACK_PORT", str(taken.getsockname()[1]))
+        hr, sink = asked(locator, target, lambda: None)
+        assert (hr, sink.events) == (WBEM_E_TRANSPORT_FAILURE, [])
+    port = free_port()
+    monkeypatch.setenv("OPENWMI_CALLBACK_PORT", str(port))
+    monkeypatch.setenv("OPENWMI_DELIVERY", "poll")
+    open_then.clear()
+    assert asked(locator, target, lambda: open_then.append(listens(port)))[0] == 0
+    assert set(open_then) == {False}
+
+
+def test_a_connection_that_says_how_it_is_called_back_does_not_ask_the_environment(
+    target: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENWMI_DELIVERY", "poll")
+    port = free_port()
+
+    async def mode(**options: Any) -> tuple[str, str]:
+        async with openwmi.connect(target, user="ada", password=PASSWORD, **options) as wmi:
+            choice = await wmi.services.delivery()  # type: ignore[attr-defined]
+            return choice.mode, choice.why
+
+    assert run(mode)[0] == "poll"
+    assert run(lambda: mode(delivery="sink"))[0] == "sink"
+    monkeypatch.setenv("OPENWMI_DELIVERY", "")
+    monkeypatch.setenv("OPENWMI_CALLBACK_PORT", "4135")
+    assert f"[{port}]" in run(lambda: mode(callback_port=port))[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("OPENWMI_DELIVERY", "push"), ("OPENWMI_CALLBACK_PORT", "0"), ("OPENWMI_CALLBACK_PORT", "a")],
+)
+def test_an_environment_that_makes_no_sense_is_told(
+    target: str, locator: com.IWbemLocator, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+
+    async def work() -> None:
+        with pytest.raises(errors.InvalidParameter, match=f"{name} is .*{value}"):
+            await openwmi.connect(target, user="ada", password=PASSWORD)
+
+    run(work)
+    hr, services = locator.ConnectServer(target, "ada", PASSWORD, None, 0, None, None)
+    assert (hr, services) == (com.WBEM_E_INVALID_PARAMETER, None)
 
 
 def test_events(served: Served, target: str) -> None:

@@ -46,7 +46,7 @@ VALUED = frozenset(
     (
         *("-n", "--namespace", "-o", "--output", "--color"),
         *("-H", "--host", "-u", "--user", "--password-file", "--auth", "--auth-level", "--timeout"),
-        *("--callback-port", "--trace"),
+        *("--delivery", "--callback-port", "--trace"),
     )
 )
 

@@ -171,6 +171,12 @@ ELSEWHERE = (
     ),
     Option("timeout", "the longest silence of that machine, 30s unless given", value="D", convert=_seconds),
     Option(
+        "delivery",
+        "how events come from there: auto (unless given), sink (called back) or poll",
+        value="WAY",
+        convert=_one_of("auto", "sink", "poll"),
+    ),
+    Option(
         "callback-port",
         "the port of this machine that the other one calls back to, with events",
         value="PORT",

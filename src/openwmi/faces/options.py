@@ -73,13 +73,13 @@ class Options(NamedTuple):
         return local(self.repository, subscriptions=self.subscriptions)
 
 
-def chosen(name: str, value: Any) -> None:
-    """Check one of the options that are words."""
+def chosen(name: str, value: Any, *, shown: str | None = None) -> None:
+    """Check one of the options that are words. shown: what it is called where it was given, unless that is its name."""
     if value not in _CHOICES[name]:
         raise error(
             WBEM_E_INVALID_PARAMETER,
-            f"{name} is one of {', '.join(_CHOICES[name])}, not {value!r}",
-            parameter=name,
+            f"{shown or name} is one of {', '.join(_CHOICES[name])}, not {value!r}",
+            parameter=shown or name,
         )
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
+from openwmi.faces.options import chosen, port
 from openwmi.faces.session import Session, as_context
 
 if TYPE_CHECKING:
@@ -13,11 +15,16 @@ if TYPE_CHECKING:
     from openwmi.faces.options import Options
     from openwmi.faces.target import Remote
     from openwmi.portal import Portal
-    from openwmi.remote.client import Credentials
+    from openwmi.remote.client import Credentials, Settings
     from openwmi.wire.decoding import Trace
 
 # What `timeout=None` comes to where somebody has to wait for another machine.
 _FOR_EVER: Final = 86_400.0
+
+# How sinks are reached in every connection of the process that says nothing about it: the names that `openwmi.com` has
+# from wbemidl.h leave no room to say it.
+DELIVERY: Final = "OPENWMI_DELIVERY"
+CALLBACK_PORT: Final = "OPENWMI_CALLBACK_PORT"
 
 _lock: Final = threading.Lock()
 _portals: Final[list[Portal]] = []
@@ -40,6 +47,21 @@ def portal() -> Portal:
         if not _portals or not _portals[0].loop.is_running():
             _portals[:] = [Portal("openwmi-remote")]
         return _portals[0]
+
+
+def settings(delivery: Any = "auto", callback_port: int | None = None) -> Settings:
+    """How sinks are reached: as the connection says, else as the environment does. Raises InvalidParameter."""
+    from openwmi.remote.client import Settings
+
+    said: Any = os.environ.get(DELIVERY) or "auto"
+    chosen("delivery", said, shown=DELIVERY)
+    number: Any = os.environ.get(CALLBACK_PORT) or None
+    if number is not None and number.isdecimal():
+        number = int(number)
+    port(CALLBACK_PORT, number)
+    return Settings(
+        delivery=said if delivery == "auto" else delivery, callback_port=callback_port or number or 0
+    )
 
 
 async def log_on_there(target: Remote, options: Options) -> Session:
@@ -79,13 +101,14 @@ async def reach(
     context: Context | None = None,
 ) -> Services:
     """The services of a namespace of another machine. timeout: the longest silence of one step, in seconds."""
-    from openwmi.remote.client import Settings, connect
+    from openwmi.remote.client import connect
     from openwmi.remote.outbound.channel import NETWORK, Deadlines
 
     usual = Deadlines()
     patience = _FOR_EVER if timeout is None else timeout
     deadlines = Deadlines(min(usual.connect, patience), min(usual.bind, patience), patience)
-    network = NETWORK._replace(deadlines=deadlines, trace=_traced[0])
+    how = settings(delivery, callback_port)
+    how.network = NETWORK._replace(deadlines=deadlines, trace=_traced[0])
     return await connect(
         target.host,
         target.namespace,
@@ -93,6 +116,6 @@ async def reach(
         port=target.port,
         locale=locale,
         context=context,
-        settings=Settings(delivery=delivery, callback_port=callback_port or 0, network=network),
+        settings=how,
         shared=True,
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from openwmi.cli import exits
 from openwmi.cli.elsewhere import log_on
-from openwmi.cli.options import DEFAULT_NAMESPACE, Argument, Misuse, Option
+from openwmi.cli.options import DEFAULT_NAMESPACE, Argument, Misuse
 
 if TYPE_CHECKING:
     from openwmi.cli.console import Console
@@ -22,7 +22,7 @@ openwmi doctor server1 -n root/security --auth kerberos
 """
 
 ARGUMENTS = (Argument("what", "HOST", "the machine, as HOST or HOST[PORT]"),)
-OPTIONS = (Option("delivery", "auto (unless given), sink or poll: how callbacks are tried", value="WAY"),)
+OPTIONS = ()
 _MARKS = {True: "ok  ", False: "FAIL", None: "-   "}
 
 
@@ -56,8 +56,8 @@ def _target(options: Options) -> Remote:
 
 def _findings(target: Remote, options: Options) -> Any:
     """The findings, one by one, made on the loop of the connections."""
-    from openwmi.faces.outside import portal
-    from openwmi.remote.client import Credentials, Settings
+    from openwmi.faces.outside import portal, settings
+    from openwmi.remote.client import Credentials
     from openwmi.remote.client.examining import examine
     from openwmi.remote.outbound.channel import NETWORK, Deadlines
     from openwmi.remote.places import RESOLVER_PORT, Address
@@ -69,12 +69,12 @@ def _findings(target: Remote, options: Options) -> Any:
         auth=who.get("auth", "negotiate"),
         level=who.get("auth_level", "privacy"),
     )
-    settings = Settings(delivery=options.delivery or "auto", callback_port=options.callback_port or 0)
+    how = settings(options.delivery or "auto", options.callback_port)
     if options.timeout:
         deadlines = Deadlines(*(min(usual, options.timeout) for usual in Deadlines()))
-        settings.network = NETWORK._replace(deadlines=deadlines)
+        how.network = NETWORK._replace(deadlines=deadlines)
     address = Address(target.host, target.port or RESOLVER_PORT)
-    steps = examine(address, target.namespace, credentials, settings)
+    steps = examine(address, target.namespace, credentials, how)
 
     async def following() -> Finding | None:
         return await anext(steps, None)

@@ -64,8 +64,9 @@ def connect(
     `host[port]`. Credentials (user and password, nt_hash, keytab or ccache), auth and auth_level are for other hosts
     and raise LocalCredentials for this machine. timeout: the longest silence of one step in seconds, None for any;
     never a total. delivery: how a sink is reached over the wire; callback_port: on which port of this machine, where a
-    firewall lets one through. locale: "MS_409". context: values that go along with every call. repository: the store,
-    ":memory:" for one of its own; subscriptions: serve the permanent ones.
+    firewall lets one through; without them OPENWMI_DELIVERY and OPENWMI_CALLBACK_PORT hold. locale: "MS_409". context:
+    values that go along with every call. repository: the store, ":memory:" for one of its own; subscriptions: serve the
+    permanent ones.
 
     Raises InvalidNamespace, InvalidParameter, LocalCredentials, AccessDenied, and WbemError 0x800706BA for a host
     that cannot be reached.
