@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -113,6 +114,30 @@ def test_commands_print_what_the_page_says(block: Block, environment: dict[str, 
         printed = ended.stdout + ended.stderr
         assert ended.returncode == (block.exit_code if last else 0), f"$ {command}\n{printed}"
         assert matches(shown, printed), f"$ {command}\n{printed}\n-- the page says --\n{shown}"
+
+
+@pytest.mark.slow
+def test_nobody_takes_a_failure_for_the_word_that_is_waited_for(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    """Of a port that is taken, it is said that it is "already in use"."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        failed = subprocess.run(
+            ["openwmi", "serve", "--quiet", "--listen", f"127.0.0.1:{taken.getsockname()[1]}"],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+    assert failed.returncode != 0
+    said = failed.stdout + failed.stderr
+    waits = {
+        wait for block in blocks("console") for wait in re.findall(r"until (grep \S+ ready) \S+;", block.text)
+    }
+    assert waits
+    for wait in waits:
+        for printed, found in ((said, 1), (f"listening on 127.0.0.1:135\nready\n{said}", 0)):
+            assert subprocess.run(wait.split(), input=printed, text=True).returncode == found, (wait, printed)
 
 
 @pytest.mark.slow
