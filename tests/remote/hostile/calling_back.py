@@ -155,6 +155,17 @@ def floods_a_slow_sink(host: WmiHost) -> None:
     scripted(host, script)
 
 
+@ends_in("WBEM_E_FAILED", "ExecQuery", act=is_pushed)
+def ends_with_noise_for_an_error_object(host: WmiHost) -> None:
+    """The status counts."""
+    noise = objref.Custom(guids.IID_IWbemClassObject, guids.CLSID_WbemClassObject, b"\xff" * 90).encode()
+
+    async def script(delivery: Delivery) -> None:
+        assert await delivery.sink.set_status(0, codes.WBEM_E_FAILED, None, noise) == 0
+
+    scripted(host, script)
+
+
 @ends_in("WBEM_E_MARSHAL_INVALID_SIGNATURE", "ExecQuery", act=is_pushed)
 def indicates_noise(host: WmiHost) -> None:
     noise = objref.Custom(guids.IID_IWbemClassObject, guids.CLSID_WbemClassObject, b"\xff" * 90).encode()

@@ -182,8 +182,8 @@ def reports_progress_of_a_put_without_end(host: WmiHost) -> None:
 
 @ends_in("WBEM_E_FAILED", "ExecQuery", act=fails_unexplained)
 def says_beside_a_failure_that_all_is_well(host: WmiHost) -> None:
-    """And the text is no explanation, but what GetResultString would give."""
-    smart(host, telling([SetStatus(0, 0, None)]), count=0, result=codes.WBEM_E_FAILED)
+    """Then its text is no explanation, but what GetResultString would give."""
+    smart(host, telling([SetStatus(0, 0, "beside")]), count=0, result=codes.WBEM_E_FAILED)
 
 
 @ends_in("WBEM_E_FAILED", "ExecQuery", act=fails_unexplained)

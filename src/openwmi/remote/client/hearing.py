@@ -56,43 +56,48 @@ def explanation(that: OrpcThat) -> Explanation:
     if that.extensions is None:
         return UNEXPLAINED
     told = reported(that)
-    if told and told[-1].flags == WBEM_STATUS_COMPLETE:
-        return final(told[-1])
+    if told and told[-1].flags == WBEM_STATUS_COMPLETE and failed(told[-1].status):
+        return _final(told[-1])
     return _information(that)
 
 
-def tell(call: RunningCall, reports: Sequence[SetStatus]) -> None:
+def tell(call: RunningCall, told: Sequence[SetStatus]) -> None:
     """Have the sink of a call hear of progress, as if the server had come to tell it."""
-    for report in reports:
+    for report in told:
         if report.flags == WBEM_STATUS_PROGRESS:
             call.machine.reported(Progress.from_hresult(report.status, report.text))
             call.advance()
 
 
-def unheard(reports: Sequence[SetStatus]) -> None:
+def unheard(told: Sequence[SetStatus]) -> None:
     """Progress that nobody has asked for."""
 
 
-def succeeded(status: int, reports: Sequence[SetStatus]) -> Outcome:
+def succeeded(status: int, told: Sequence[SetStatus]) -> Outcome:
     """How an operation ended that did not fail: with what a final report adds, where it agrees with that."""
-    if reports and reports[-1].flags == WBEM_STATUS_COMPLETE and not failed(reports[-1].status):
-        return Outcome(reports[-1].status, reports[-1].text)
+    if told and told[-1].flags == WBEM_STATUS_COMPLETE and not failed(told[-1].status):
+        return Outcome(told[-1].status, told[-1].text)
     return Outcome(status)
 
 
-def final(report: SetStatus) -> Explanation:
+def _final(report: SetStatus) -> Explanation:
     """What a final report says, but for its status."""
-    return Explanation(report.text, None if report.error is None else _object(report.error))
+    return Explanation(report.text, error_object(report.error))
 
 
-def _object(reference: bytes) -> Instance | None:
-    """An error object; what is none is not shown as one."""
+def error_object(reference: bytes | None) -> Instance | None:
+    """An error object that came by value; what is none, or cannot be read to the end, is not shown as one."""
+    if reference is None:
+        return None
     try:
         found = object_in(reference)
+        if not isinstance(found, Instance):
+            return None
+        _ = found.values_, found.as_dict_()  # which is decoded when it is looked at
     except WmiError as reason:
         _LOG.info("an error object that cannot be read: %s", reason)
         return None
-    return found if isinstance(found, Instance) else None
+    return found
 
 
 def _information(that: OrpcThat) -> Explanation:
@@ -107,4 +112,4 @@ def _information(that: OrpcThat) -> Explanation:
     except WmiError as reason:
         _LOG.info("error information that cannot be read: %s", reason)
         return UNEXPLAINED
-    return Explanation(None, _object(reference))
+    return Explanation(None, error_object(reference))

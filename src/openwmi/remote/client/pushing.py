@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from openwmi.contract.outcome import Outcome, Progress
 from openwmi.model.errors import WbemError, error
-from openwmi.model.instances import Instance
 from openwmi.model.status import (
     WBEM_E_CALL_CANCELLED,
     WBEM_E_INVALID_PARAMETER,
@@ -23,6 +22,7 @@ from openwmi.model.status import (
     failed,
 )
 from openwmi.remote.client.failures import RemoteFailure
+from openwmi.remote.client.hearing import error_object
 from openwmi.remote.inbound.incoming import Fault, interface
 from openwmi.wire.dcom import objref
 from openwmi.wire.errors import ACCESS_DENIED, ProtocolError
@@ -30,7 +30,6 @@ from openwmi.wire.wmi import results
 from openwmi.wire.wmi.guids import CLSID_WbemClassObject, IWbemObjectSink
 from openwmi.wire.wmi.login import Result
 from openwmi.wire.wmi.services import CANCEL
-from openwmi.wire.wmi.types import object_in
 from openwmi.wmio import Decoder
 
 if TYPE_CHECKING:
@@ -277,14 +276,10 @@ class Push:
         return Result(WBEM_S_NO_ERROR)
 
     def _outcome(self, inputs: results.SetStatus) -> Outcome:
-        details = None
-        if inputs.error is not None:
-            found = object_in(inputs.error)
-            details = found if isinstance(found, Instance) else None
-        plain = Outcome(inputs.status, inputs.text, details)
+        plain = Outcome(inputs.status, inputs.text, error_object(inputs.error))
         if not failed(inputs.status):
             return plain
-        bare = inputs.status == WBEM_E_CALL_CANCELLED and details is None
+        bare = inputs.status == WBEM_E_CALL_CANCELLED and plain.error is None
         reason = self._uncalled("ended the call") if bare else plain.as_error()
         return RemoteFailure.of(self._explain(reason), inputs.text)
 
