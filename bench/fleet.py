@@ -20,7 +20,7 @@ from bench.harness import Budget, Line
 from bench.serving import NAMESPACE, Machine
 from openwmi.remote.client import Settings
 from openwmi.remote.inbound import Association, ExporterLimits, ListenerLimits
-from openwmi.remote.outbound.channel import NETWORK
+from openwmi.remote.outbound.network import NETWORK
 from openwmi.remote.places import Address
 from openwmi.remote.server import ServerLimits
 

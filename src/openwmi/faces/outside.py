@@ -102,7 +102,7 @@ async def reach(
 ) -> Services:
     """The services of a namespace of another machine. timeout: the longest silence of one step, in seconds."""
     from openwmi.remote.client import connect
-    from openwmi.remote.outbound.channel import NETWORK, Deadlines
+    from openwmi.remote.outbound.network import NETWORK, Deadlines
 
     usual = Deadlines()
     patience = _FOR_EVER if timeout is None else timeout

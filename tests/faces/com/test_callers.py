@@ -22,7 +22,7 @@ from openwmi.faces.outside import portal
 from openwmi.model.errors import WbemError
 from openwmi.model.status import E_ACCESSDENIED, SEC_E_LOGON_DENIED
 from openwmi.remote.client.receiving import Receiver
-from openwmi.remote.outbound.channel import Security
+from openwmi.remote.outbound.network import Security
 from openwmi.remote.outbound.resolving import reach
 from openwmi.wire.ntlm import Credential, Initiator, nt_hash
 from openwmi.wire.wmi import results

@@ -27,7 +27,7 @@ from openwmi.mof import class_declarations
 from openwmi.remote.client import Credentials, Settings, connect
 from openwmi.remote.client.services import RemoteServices
 from openwmi.remote.inbound import Addresses, Association, Exporter, Incoming, Listener, interface
-from openwmi.remote.outbound.channel import Deadlines, Network, Security
+from openwmi.remote.outbound.network import Deadlines, Network, Security
 from openwmi.remote.outbound.references import Proxy
 from openwmi.remote.outbound.resolving import reach
 from openwmi.remote.places import Address

@@ -18,8 +18,8 @@ from openwmi.model import status as codes
 from openwmi.model.errors import AccessDenied, InvalidNamespace, NotFound, WbemError
 from openwmi.remote.client import Credentials, Settings, connect
 from openwmi.remote.client.services import RemoteServices
-from openwmi.remote.outbound.channel import Network
 from openwmi.remote.outbound.dialling import Address
+from openwmi.remote.outbound.network import Network
 from openwmi.wire.wmi import guids as g
 
 QUERY = ops.ExecQuery("SELECT * FROM Thing")

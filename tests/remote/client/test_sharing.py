@@ -16,7 +16,7 @@ from openwmi.model.errors import AccessDenied, InvalidNamespace, WbemError
 from openwmi.remote.client import Credentials, connect
 from openwmi.remote.client.services import RemoteServices
 from openwmi.remote.client.settings import Settings
-from openwmi.remote.outbound.channel import Deadlines
+from openwmi.remote.outbound.network import Deadlines
 
 
 class Shared(Host):

@@ -20,7 +20,8 @@ from openwmi.model import status as codes
 from openwmi.model.errors import NotFound, WbemError
 from openwmi.remote.client import receiving
 from openwmi.remote.inbound import Association, Listener
-from openwmi.remote.outbound.channel import Channel, Network, Security
+from openwmi.remote.outbound.channel import Channel
+from openwmi.remote.outbound.network import Network, Security
 from openwmi.remote.outbound.resolving import reach
 from openwmi.remote.places import Address
 from openwmi.wire.dcom.guids import IObjectExporter, IRemUnknown

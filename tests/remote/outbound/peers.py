@@ -7,7 +7,7 @@ from uuid import UUID
 
 from tests.remote.memory import PASSWORD, MemoryNetwork, ScriptedServer
 
-from openwmi.remote.outbound.channel import Network, Security
+from openwmi.remote.outbound.network import Network, Security
 from openwmi.remote.places import Address
 from openwmi.wire.dcom import exporter as resolver
 from openwmi.wire.dcom import objref, remunknown

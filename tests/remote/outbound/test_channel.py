@@ -13,7 +13,8 @@ from tests.remote.memory import PASSWORD, End, MemoryNetwork, ScriptedServer
 
 from openwmi.model import status as codes
 from openwmi.model.errors import AccessDenied, WbemError
-from openwmi.remote.outbound.channel import Channel, Network, Security
+from openwmi.remote.outbound.channel import Channel
+from openwmi.remote.outbound.network import Network, Security
 from openwmi.remote.places import Address
 from openwmi.wire.dcom.method import Method
 from openwmi.wire.errors import ACCESS_DENIED, SERVER_TOO_BUSY, RemoteProtocolError

@@ -18,7 +18,8 @@ from openwmi.contract.operations import ExecQuery
 from openwmi.model import status as codes
 from openwmi.model.errors import WbemError
 from openwmi.remote.inbound import ANYONE, Addresses, Exporter, Fault, Listener, interface
-from openwmi.remote.outbound.channel import Channel, Security
+from openwmi.remote.outbound.channel import Channel
+from openwmi.remote.outbound.network import Security
 from openwmi.remote.outbound.references import Proxy, RemoteExporter
 from openwmi.remote.outbound.resolving import addresses_of, server_alive2
 from openwmi.remote.places import Address

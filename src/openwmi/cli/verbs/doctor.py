@@ -59,7 +59,7 @@ def _findings(target: Remote, options: Options) -> Any:
     from openwmi.faces.outside import portal, settings
     from openwmi.remote.client import Credentials
     from openwmi.remote.client.examining import examine
-    from openwmi.remote.outbound.channel import NETWORK, Deadlines
+    from openwmi.remote.outbound.network import NETWORK, Deadlines
     from openwmi.remote.places import RESOLVER_PORT, Address
 
     who = log_on(options, target.host)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from openwmi.model import datetimes
 from openwmi.model.errors import error
 from openwmi.model.status import SEC_E_NO_CREDENTIALS, WBEM_E_INVALID_PARAMETER
-from openwmi.remote.outbound.channel import Security
+from openwmi.remote.outbound.network import Security
 from openwmi.remote.outbound.tickets import fetched
 from openwmi.remote.places import is_literal
 from openwmi.wire.errors import AuthenticationFailed

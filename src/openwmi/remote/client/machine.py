@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 
     from openwmi.contract.context import Context
     from openwmi.remote.client.credentials import Credentials
-    from openwmi.remote.outbound.channel import Security
+    from openwmi.remote.outbound.network import Security
     from openwmi.remote.outbound.references import Proxy
 
 # Asked for in one bind, so that nearly no call has to wait for its interface.

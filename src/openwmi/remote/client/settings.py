@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from openwmi.remote.outbound.channel import NETWORK, Network
+from openwmi.remote.outbound.network import NETWORK, Network
 
 Delivery = Literal["auto", "sink", "poll"]
 

@@ -10,58 +10,30 @@ import asyncio
 import os
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from uuid import UUID, uuid4
 
 from openwmi.remote.outbound import failures
-from openwmi.remote.outbound.dialling import Dial, NoSuchName, dial_tcp
+from openwmi.remote.outbound.asking import Question, unheard
+from openwmi.remote.outbound.dialling import Dial, NoSuchName
+from openwmi.remote.outbound.network import NETWORK, Network, Security
 from openwmi.remote.places import Address, address_of
 from openwmi.wire.dcom.orpc import OrpcThis
 from openwmi.wire.errors import ProtocolError
-from openwmi.wire.rpc import ClientConnection, Limits, events
-from openwmi.wire.rpc.constants import LARGEST_FRAGMENT, AuthLevel
+from openwmi.wire.rpc import ClientConnection, events
+from openwmi.wire.rpc.constants import AuthLevel
 from openwmi.wire.rpc.syntax import SyntaxId
 
 if TYPE_CHECKING:
     from openwmi.model.errors import WbemError
     from openwmi.wire.dcom.method import Method, ObjectMethod
     from openwmi.wire.dcom.orpc import Extent, OrpcThat
-    from openwmi.wire.decoding import Trace
     from openwmi.wire.rpc.security import SecurityContext
 
 In = TypeVar("In")
 Out = TypeVar("Out")
 
-# Fragments as large as the field can hold cost a third less per object than those of Windows (wire.md 7.8).
-LIMITS: Final = Limits(fragment=LARGEST_FRAGMENT)
 _MOST_WAITING: Final = 1024
-
-
-class Deadlines(NamedTuple):
-    """How long each phase may take, in seconds: name and TCP together, the bind with its handshake, one call."""
-
-    connect: float = 10.0
-    bind: float = 10.0
-    call: float = 30.0
-
-
-class Network(NamedTuple):
-    """How one gets out, how patient and how generous one is there, and who is told of every PDU."""
-
-    dial: Dial = dial_tcp
-    deadlines: Deadlines = Deadlines()
-    limits: Limits = LIMITS
-    trace: Trace | None = None
-
-
-NETWORK: Final = Network()
-
-
-class Security(NamedTuple):
-    """How an association logs on. initiate: the service's name, as `RPCSS/host`, -> a fresh context."""
-
-    initiate: Callable[[str], SecurityContext | Awaitable[SecurityContext]]
-    level: int = AuthLevel.PRIVACY
 
 
 class Call(asyncio.Future[bytes]):
@@ -106,17 +78,6 @@ class Call(asyncio.Future[bytes]):
         return True
 
 
-class _Asked:
-    """A bind or an alter_context under way; several may wait for it, and it goes on when they leave."""
-
-    __slots__ = ("answer", "phase", "timer")
-
-    def __init__(self, phase: str, answer: asyncio.Future[events.Bound], timer: asyncio.TimerHandle) -> None:
-        self.phase = phase
-        self.answer = answer
-        self.timer = timer
-
-
 class Channel(asyncio.Protocol):
     """An association of RPC. Lives on the loop it was opened on."""
 
@@ -132,7 +93,7 @@ class Channel(asyncio.Protocol):
         self._trace = network.trace
         self._transport: asyncio.Transport | None = None
         self._numbers: dict[SyntaxId, int] = {}
-        self._asked: _Asked | None = None
+        self._question = Question(self.loop, self._late)
         self._waiting: deque[Call] = deque()
         self._calls: dict[int, Call] = {}
         self._watch: asyncio.TimerHandle | None = None  # one for all calls: for the deadline that comes first
@@ -280,8 +241,8 @@ class Channel(asyncio.Protocol):
         while interface not in self._numbers:
             if not self.usable:
                 raise failures.closed(self.peer, "alter_context", self._failure)
-            if self._asked is not None:
-                await asyncio.wait([self._asked.answer])
+            if (answer := self._question.answer) is not None:
+                await asyncio.wait([answer])
                 if self._failure is not None:
                     raise self._told("alter_context")
                 continue
@@ -336,23 +297,13 @@ class Channel(asyncio.Protocol):
 
     def _ask(self, phase: str) -> asyncio.Future[events.Bound]:
         """Send a bind or an alter_context; its answer."""
-        answer: asyncio.Future[events.Bound] = self.loop.create_future()
-        answer.add_done_callback(_seen)
         if self._failure is not None:
+            answer = unheard(self.loop)
             answer.set_exception(self._failure)
             return answer
-        timer = self.loop.call_later(self.deadlines.bind, self._late, phase)
-        self._asked = _Asked(phase, answer, timer)
+        answer = self._question.begin(phase, self.deadlines.bind)
         self._flush()
         return answer
-
-    def _answered(self) -> asyncio.Future[events.Bound] | None:
-        """The answer that is due for what was asked; it is asked no more."""
-        asked, self._asked = self._asked, None
-        if asked is None:
-            return None
-        asked.timer.cancel()
-        return None if asked.answer.done() else asked.answer
 
     def _late(self, phase: str) -> None:
         self._end(failures.silent(self.peer, phase, self.deadlines.bind))
@@ -400,9 +351,7 @@ class Channel(asyncio.Protocol):
                 call.failed(failures.faulted(self.peer, call.method, event.status, executed=event.executed))
         elif isinstance(event, events.Bound):
             self._numbers.update({interface: number for number, interface in event.accepted.items()})
-            answer = self._answered()
-            if answer is not None:
-                answer.set_result(event)
+            self._question.answered(event)
         elif isinstance(event, events.Refused):
             self._refused(event)
         elif isinstance(event, events.ShutdownReceived):
@@ -416,18 +365,16 @@ class Channel(asyncio.Protocol):
             if event.alter
             else failures.naked(self.peer, event.reason)
         )
-        if not event.alter:
+        if event.alter:
+            self._question.failed(made)
+        else:
             self._end(made)
-            return
-        answer = self._answered()
-        if answer is not None:
-            answer.set_exception(made)
 
     def _phase(self) -> str:
         """What the peer was last known to be doing for us."""
         if self._calls:
             return next(iter(self._calls.values())).method
-        return "idle" if self._asked is None else self._asked.phase
+        return self._question.phase or "idle"
 
     # Sending
 
@@ -513,9 +460,7 @@ class Channel(asyncio.Protocol):
         pending = [*self._calls.values(), *self._waiting]
         self._calls.clear()
         self._waiting.clear()
-        answer = self._answered()
-        if answer is not None:
-            answer.set_exception(self._failure)
+        self._question.failed(self._failure)
         if self._watch is not None:
             self._watch.cancel()
             self._watch = None
@@ -538,9 +483,3 @@ class Channel(asyncio.Protocol):
         if not self.usable:
             return failures.closed(self.peer, phase, self._failure)
         return failures.busy(self.peer, phase) if len(self._waiting) >= _MOST_WAITING else None
-
-
-def _seen(answer: asyncio.Future[Any]) -> None:
-    """A failure that nobody waits for any more is no complaint of the loop's."""
-    if not answer.cancelled():
-        answer.exception()

@@ -9,7 +9,8 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from openwmi.model.errors import WbemError
-from openwmi.remote.outbound.channel import NETWORK, Channel, Network, Security
+from openwmi.remote.outbound.channel import Channel
+from openwmi.remote.outbound.network import NETWORK, Network, Security
 from openwmi.wire.dcom.exporter import COMPLEX_PING, OR_INVALID_SET, SIMPLE_PING, ComplexPing, SimplePing
 from openwmi.wire.dcom.guids import IObjectExporter
 

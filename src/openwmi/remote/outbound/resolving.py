@@ -18,8 +18,9 @@ from openwmi.model.status import (
     SEC_E_LOGON_DENIED,
 )
 from openwmi.remote.outbound import failures
-from openwmi.remote.outbound.channel import NETWORK, Channel, Network, Security
+from openwmi.remote.outbound.channel import Channel
 from openwmi.remote.outbound.dialling import NoSuchName, look_up
+from openwmi.remote.outbound.network import NETWORK, Network, Security
 from openwmi.remote.outbound.pinging import Pinger
 from openwmi.remote.outbound.references import Proxy, RemoteExporter
 from openwmi.remote.places import RESOLVER_PORT, Address, is_literal

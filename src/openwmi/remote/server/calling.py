@@ -12,8 +12,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from openwmi.model.errors import WbemError
-from openwmi.remote.outbound.channel import NETWORK, Security
 from openwmi.remote.outbound.dialling import dial_tcp
+from openwmi.remote.outbound.network import NETWORK, Security
 from openwmi.remote.outbound.resolving import reach
 from openwmi.wire.rpc import AuthLevel
 from openwmi.wire.wmi.guids import IWbemObjectSink
