@@ -12,13 +12,11 @@ from uuid import UUID
 from openwmi.wire.buffers import Layout
 from openwmi.wire.errors import RPC_E_VERSION_MISMATCH, PeerIncompatible
 from openwmi.wire.ndr import (
-    GUID,
     UINT16,
     UINT32,
     ConformantArray,
     NdrReader,
     NdrWriter,
-    Reserved,
     Structure,
     Type,
     Unique,
@@ -165,28 +163,28 @@ class OrpcThat:
     extensions: tuple[Extent, ...] | None = None
 
 
-ORPC_THIS: Final = Structure(
-    OrpcThis, version=COM_VERSION, flags=UINT32, reserved=Reserved(UINT32), cid=GUID, extensions=_EXTENTS
-)
-_PLAIN_THIS: Final = Layout("HHII16sI")
+_THIS: Final = Layout("HHII16sI")
 
 
 def read_this(reader: NdrReader) -> OrpcThis:
-    """ORPCTHIS at the start of a stub. Nearly every one is without extensions, and read in one look."""
-    if reader.remaining >= _PLAIN_THIS.size and not reader.position % 8:
-        major, minor, flags, _, cid, extensions = _PLAIN_THIS.unpack_from(reader.data, reader.position)
-        if not extensions:
-            reader.skip(_PLAIN_THIS.size)
-            return OrpcThis(cid, ComVersion(major, minor), flags)
-    return ORPC_THIS.read(reader)
+    """ORPCTHIS at the start of a stub: the members in one look, then the extensions, where there are any."""
+    reader.align(4)
+    major, minor, flags, _, cid, referent = reader.fixed(_THIS)
+    return OrpcThis(
+        cid,  # type: ignore[arg-type]
+        ComVersion(major, minor),
+        flags,
+        _EXTENTS.read_tail(reader, referent) if referent else None,
+    )
 
 
 def write_this(writer: NdrWriter, this: OrpcThis) -> None:
     """The same the other way round. Its causality is new with nearly every call: no cache of octets gains by it."""
-    if this.extensions is not None or len(writer):
-        ORPC_THIS.write(writer, this)
-        return
-    writer.fixed(_PLAIN_THIS, *this.version, this.flags, 0, this.cid.bytes_le, 0)
+    writer.align(4)
+    referent = 0 if this.extensions is None else writer.referent()
+    writer.fixed(_THIS, *this.version, this.flags, 0, this.cid.bytes_le, referent)
+    if referent:
+        _EXTENTS.write_tail(writer, this.extensions)
 
 
 ORPC_THAT: Final = Structure(OrpcThat, flags=UINT32, extensions=_EXTENTS)
