@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from tests.remote.client.host import THING, USER, Host, class_named
-from tests.remote.client.test_services import Buffer, run
+from tests.remote.client.kit import Buffer, run
 from tests.remote.memory import PASSWORD
 from tests.remote.server.serving import NAMESPACE, Served
 from tests.remote.server.serving import PASSWORD as SERVED_PASSWORD

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from tests.conformance.support import Recorder
 from tests.kerberos_kit import Kdc, kdc
-from tests.remote.client.test_services import Buffer
+from tests.remote.client.kit import Buffer
 from tests.remote.server.serving import NAMESPACE, Served
 
 from openwmi.contract import operations as ops

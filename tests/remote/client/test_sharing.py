@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from tests.remote.client.host import EXPORTER, HOST, THING, USER, Host, class_named
-from tests.remote.client.test_services import QUERY, heard, run
+from tests.remote.client.kit import QUERY, heard, run
 from tests.remote.memory import PASSWORD
 
 from openwmi.contract.operations import GetObject

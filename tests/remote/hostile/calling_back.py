@@ -188,9 +188,8 @@ def indicates_null(host: WmiHost) -> None:
 # Too early
 
 
-@ends_in(None, act=is_pushed)
-def calls_back_before_it_answers(host: WmiHost) -> None:
-    """calls.md B21, wire.md 6.5: that is legal, and must not deadlock."""
+def answers_last(host: WmiHost) -> None:
+    """The call is answered when its callbacks are over."""
 
     async def late(called: Any, honest: Callable[[], Any]) -> Any:
         answer = honest()
@@ -198,6 +197,12 @@ def calls_back_before_it_answers(host: WmiHost) -> None:
         return answer
 
     answers(host, "ExecQueryAsync", late)
+
+
+@ends_in(None, act=is_pushed)
+def calls_back_before_it_answers(host: WmiHost) -> None:
+    """calls.md B21, wire.md 6.5: that is legal, and must not deadlock."""
+    answers_last(host)
 
 
 @ends_in("WBEM_E_FAILED", "ExecQuery", act=is_pushed)
@@ -252,13 +257,8 @@ def lets_the_sink_go_without_a_final_status(host: WmiHost) -> None:
 
 @ends_in("WBEM_E_CALL_CANCELLED", "ExecQuery", act=is_pushed, within=6.0)
 def lets_the_sink_go_before_it_answers(host: WmiHost) -> None:
-    async def late(called: Any, honest: Callable[[], Any]) -> Any:
-        answer = honest()
-        await host.deliveries[-1].task
-        return answer
-
     scripted(host, takes_it)
-    answers(host, "ExecQueryAsync", late)
+    answers_last(host)
 
 
 async def cancels_after_ten_seconds(loop: NetworkLoop, host: WmiHost) -> None:
@@ -325,21 +325,26 @@ async def with_an_intruder(loop: NetworkLoop, host: WmiHost) -> None:
     assert len(found) == 5
 
 
+async def goes_unheard(
+    host: WmiHost, delivery: Delivery, *, user: str = "ada", levels: tuple[int, ...] = (6, 5, 4, 2, 1)
+) -> None:
+    """A callback by somebody else, or at other levels: fault 5, or no log-on at all (wire.md 6.4)."""
+    other = type(delivery.sink)(host.loop, host.references[-1], as_user(user, PASSWORD), levels)
+    try:
+        answer = await other.indicate(batch(1))
+    except Gone as reason:
+        assert reason.status in (0, 5)
+    else:
+        raise AssertionError(f"{user} was heard at {levels}: {answer}")
+    await other.release()
+
+
 @ends_in(None, act=with_an_intruder)
 def lets_somebody_else_call_the_sink(host: WmiHost) -> None:
     """Another user on the same machine has the reference: fault 5, and the call goes on (wire.md 6.4)."""
 
     async def script(delivery: Delivery) -> None:
-        other = type(delivery.sink)(
-            host.loop, host.references[-1], as_user("mallory", PASSWORD), (6, 5, 4, 2, 1)
-        )
-        try:
-            answer = await other.indicate(batch(1))
-        except Gone as reason:
-            assert reason.status in (0, 5)
-        else:
-            raise AssertionError(f"mallory was heard: {answer}")
-        await other.release()
+        await goes_unheard(host, delivery, user="mallory")
         await deliver(delivery)
 
     scripted(host, script)
@@ -351,14 +356,7 @@ def comes_back_at_a_lower_level(host: WmiHost) -> None:
 
     async def script(delivery: Delivery) -> None:
         for level in (AuthLevel.INTEGRITY, AuthLevel.PACKET, AuthLevel.CONNECT, AuthLevel.NONE):
-            lower = type(delivery.sink)(host.loop, host.references[-1], as_user("ada", PASSWORD), (level,))
-            try:
-                answer = await lower.indicate(batch(1))
-            except Gone as reason:
-                assert reason.status in (0, 5)
-            else:
-                raise AssertionError(f"heard at level {level}: {answer}")
-            await lower.release()
+            await goes_unheard(host, delivery, levels=(level,))
         await deliver(delivery)
 
     scripted(host, script)
