@@ -71,9 +71,11 @@ async def closed(host: Host, services: RemoteServices) -> None:
 
 
 @asynccontextmanager
-async def logged_on(found: Iterable[Any] = (), **options: Any) -> AsyncIterator[tuple[Host, RemoteServices]]:
-    """A host that finds these objects, and services of it."""
-    host = Host(found)
+async def logged_on(
+    found: Iterable[Any] = (), *, one_port: bool = False, **options: Any
+) -> AsyncIterator[tuple[Host, RemoteServices]]:
+    """A host that finds these objects, and services of it. one_port: its resolver and its exporter share one."""
+    host = Host(found, one_port=one_port)
     services = await host.connect(**options)
     yield host, services
     await closed(host, services)
