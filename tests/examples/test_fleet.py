@@ -28,7 +28,7 @@ def test_every_machine_answers_or_says_why_not(tmp_path: Path) -> None:
                 "-W",
                 "error",
                 str(ROOT / "examples" / "fleet.py"),
-                *("--user", "ada", "--password-file", str(password), "--together", "2"),
+                *("--user", "ada", "--password-file", str(password)),
                 *("--query", "SELECT Name FROM __NAMESPACE WHERE Name = 'nothing'"),
                 there[0],
                 "-",

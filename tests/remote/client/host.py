@@ -26,7 +26,15 @@ from openwmi.model.status import E_NOTIMPL, WBEM_E_NOT_FOUND, WBEM_S_FALSE, WBEM
 from openwmi.mof import class_declarations
 from openwmi.remote.client import Credentials, Settings, connect
 from openwmi.remote.client.services import RemoteServices
-from openwmi.remote.inbound import Addresses, Association, Exporter, Incoming, Listener, interface
+from openwmi.remote.inbound import (
+    Addresses,
+    Association,
+    Exporter,
+    Incoming,
+    Listener,
+    ListenerLimits,
+    interface,
+)
 from openwmi.remote.outbound.network import Deadlines, Network, Security
 from openwmi.remote.outbound.references import Proxy
 from openwmi.remote.outbound.resolving import reach
@@ -63,7 +71,13 @@ class Host:
     """rows: what queries give; events: what subscriptions give, once they are put there; calls: names of the methods
     called. meddle: (method's name, request, honest answer) -> the answer, None for none; see `Meddler`."""
 
-    def __init__(self, rows: Iterable[Instance] = (), *, one_port: bool = False) -> None:
+    def __init__(
+        self,
+        rows: Iterable[Instance] = (),
+        *,
+        one_port: bool = False,
+        limits: ListenerLimits | None = None,
+    ) -> None:
         self.rows: list[Any] = list(rows)
         self.events: list[Instance] = []
         self.calls: list[str] = []
@@ -104,7 +118,9 @@ class Host:
             },
             clock=lambda: asyncio.get_running_loop().time(),
         )
-        self.listener = Listener(Meddler(self), self._accept, clock=lambda: asyncio.get_running_loop().time())
+        self.listener = Listener(
+            Meddler(self), self._accept, limits=limits, clock=lambda: asyncio.get_running_loop().time()
+        )
         for address in (RESOLVER,) if one_port else (RESOLVER, EXPORTER):
             self.network.listen(address, lambda: Association(self.listener))
         self.associations: list[Association] = []

@@ -18,7 +18,7 @@ class Settings:
     hear of their objects; callback_wait: how long a server may take to come back to an exported sink, in seconds;
     callback_port: where servers look for sinks, that port and no other; 0 for 135 towards servers that are on 135
     themselves, and for any free port towards others; callback_objects: the port of the sinks themselves, where that is
-    another one.
+    another one; log_ons: how many may be under way at a time in a loop, at least 1, of all that say the same number.
     """
 
     sink_patience: float = 30.0
@@ -28,4 +28,5 @@ class Settings:
     callback_wait: float = 10.0
     callback_port: int = 0
     callback_objects: int | None = None
+    log_ons: int = 256
     network: Network = field(default=NETWORK)
