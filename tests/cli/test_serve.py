@@ -10,6 +10,8 @@ import os
 import re
 import signal
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -163,6 +165,46 @@ def test_the_end_does_not_wait_for_a_reader_of_the_log(tmp_path: Path) -> None:
     finally:
         one.gone()
         os.close(reading)
+
+
+SAYING = """
+import asyncio, logging, threading, warnings
+from openwmi.cli.logs import write_logs
+write_logs("json", logging.INFO)
+logging.getLogger("openwmi.x").info("ours")
+logging.getLogger("openwmi.x").debug("not asked for")
+logging.getLogger("openwmi.x").error("%d", "no number")
+logging.getLogger("asyncio").error("theirs")
+logging.getLogger("else").info("not asked for")
+warnings.warn("careful")
+thread = threading.Thread(target=lambda: 1 / 0, name="worker")
+thread.start(); thread.join()
+class Odd:
+    def __del__(self): raise ValueError("odd")
+odd = Odd(); del odd
+"""
+
+
+@pytest.mark.slow
+def test_whatever_speaks_speaks_through_the_log() -> None:
+    """asyncio, warnings, and errors that nobody catches would write to standard error themselves, and wait."""
+    ended = subprocess.run(
+        [sys.executable, "-c", SAYING], stderr=subprocess.PIPE, text=True, timeout=DEADLINE, check=True
+    )
+    said = [json.loads(line) for line in ended.stderr.splitlines()]
+    assert [(one["logger"], one["level"]) for one in said] == [
+        ("openwmi.x", "info"),
+        ("openwmi.log", "error"),
+        ("asyncio", "error"),
+        ("py.warnings", "warning"),
+        ("openwmi.log", "error"),
+        ("openwmi.log", "error"),
+    ]
+    assert "makes no sense" in said[1]["message"]
+    assert "careful" in said[3]["message"]
+    assert "worker has ended with an error" in said[4]["message"]
+    assert "ZeroDivisionError" in said[4]["trace"]
+    assert "Odd.__del__" in said[5]["message"]
 
 
 # Parts
