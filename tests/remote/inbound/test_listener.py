@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from typing import Any
 
 import pytest
 from tests.remote.kit import (
@@ -20,7 +21,7 @@ from tests.remote.kit import (
 from tests.wire.peers import initiator
 
 from openwmi.model.status import WBEM_E_SHUTTING_DOWN
-from openwmi.remote.inbound import ListenerLimits
+from openwmi.remote.inbound import Association, ListenerLimits
 from openwmi.remote.inbound.addresses import Addresses, Part
 from openwmi.remote.inbound.listener import listen
 from openwmi.remote.places import Address, address_of
@@ -335,6 +336,26 @@ async def test_the_end_asks_clients_to_go_and_cancels_calls() -> None:
         assert server.listener.associations == set()
         with pytest.raises(ConnectionRefusedError):
             await server.connect()
+
+
+async def test_a_call_that_has_just_come_hears_of_the_end_like_any_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In the very turn of the loop in which it arrives, before its method has begun."""
+    begin = Association._begin
+
+    def ending(self: Association, call_id: int, answer: Any) -> None:
+        begin(self, call_id, answer)
+        self.cancel_calls()
+
+    async with endpoint() as server:
+        ipid = server.give()
+        client = await server.connect()
+        monkeypatch.setattr(Association, "_begin", ending)
+        answer = await client.answer(client.begin(WAIT, QUESTION, ipid))
+        assert isinstance(answer, bytes)
+        assert WAIT.answered(answer)[1] == Told(None, 0, WBEM_E_SHUTTING_DOWN)
+        assert server.thing.cancelled == 1
 
 
 async def test_a_socket_that_was_passed_on_is_served() -> None:

@@ -198,11 +198,12 @@ class Association(asyncio.Protocol):
         """End what is under way; see `answering.ENDING`."""
         self._queue.clear()
         for task in self._tasks.values():
-            task.cancel(ENDING)
+            self._cancel(task, ENDING)
 
-    def _cancel(self, task: asyncio.Task[None]) -> None:
-        """Cancel a call behind its first step: one that never began would leave the method's coroutine unawaited."""
-        asyncio.get_running_loop().call_soon(task.cancel)
+    def _cancel(self, task: asyncio.Task[None], why: str | None = None) -> None:
+        """Cancel a call behind its first step: one that never began would leave the method's coroutine unawaited, and
+        could not tell its client why it ends."""
+        asyncio.get_running_loop().call_soon(task.cancel, why)
 
     def shut_down(self) -> None:
         """Ask the client to go, and close the connection once what is written has been sent."""
