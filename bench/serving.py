@@ -26,7 +26,7 @@ from openwmi.wire.rpc.events import RequestReceived
 
 NAMESPACE = "root\\Bench"
 PASSWORD = "correct horse"
-ROUNDS = 5
+ROUNDS = 11
 TEXTS, NUMBERS = 13, 31
 NO_SLOWER = 0.9  # what two runs of the very same thing differ by here
 

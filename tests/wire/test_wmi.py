@@ -28,6 +28,7 @@ from openwmi.contract.operations import (
 from openwmi.model.cimtypes import CimType
 from openwmi.model.classes import Class, ClassDeclaration, Property, derive
 from openwmi.model.qualifiers import EMPTY, Qualifier, QualifierSet
+from openwmi.wire.dcom import objref
 from openwmi.wire.dcom.method import ObjectMethod
 from openwmi.wire.dcom.orpc import OrpcThis
 from openwmi.wire.errors import BAD_STUB_DATA, PeerMisbehaved
@@ -39,6 +40,7 @@ from openwmi.wire.rpc.pdus import decode
 from openwmi.wire.rpc.security import unprotected
 from openwmi.wire.wmi import enumerators, guids, login, results, services
 from openwmi.wire.wmi.types import BSTR, object_in, reference_to
+from openwmi.wmio import encode
 
 LOGIN = {
     (guids.IWbemLevel1Login.uuid, 3): login.ESTABLISH_POSITION,
@@ -277,16 +279,23 @@ def test_the_causality_of_a_call_is_read() -> None:
     timeout=st.integers(-(2**31), 2**31 - 1),
     count=st.integers(0, 2**32 - 1),
     packet=st.none() | st.binary(max_size=13),
+    objects=st.lists(st.none() | st.binary(min_size=1, max_size=9), max_size=3),
     result=st.sampled_from([0, 1, 0x40004, 0x80041001]),
 )
-def test_the_smart_enumerators_stubs_in_one_look_are_those_of_their_members(
-    before: int, proxy: UUID, timeout: int, count: int, packet: bytes | None, result: int
+def test_stubs_in_one_look_are_those_of_their_members(
+    before: int,
+    proxy: UUID,
+    timeout: int,
+    count: int,
+    packet: bytes | None,
+    objects: list[bytes | None],
+    result: int,
 ) -> None:
-    asked = enumerators.SmartNext(proxy, timeout, count)
-    answer = enumerators.SmartNextAnswer(count, packet, result)
     for parameters, value in (
-        (enumerators.SMART_NEXT.request, asked),
-        (enumerators.SMART_NEXT.response, answer),
+        (enumerators.NEXT.request, enumerators.Next(timeout, count)),
+        (enumerators.NEXT.response, enumerators.NextAnswer(tuple(objects), result)),
+        (enumerators.SMART_NEXT.request, enumerators.SmartNext(proxy, timeout, count)),
+        (enumerators.SMART_NEXT.response, enumerators.SmartNextAnswer(count, packet, result)),
     ):
         fast, slow = NdrWriter(), NdrWriter()
         for writer in (fast, slow):
@@ -299,6 +308,14 @@ def test_the_smart_enumerators_stubs_in_one_look_are_those_of_their_members(
         for end in range(before, len(fast), 7):
             with pytest.raises(PeerMisbehaved):
                 parameters.read(NdrReader(bytes(fast), "", before, end))
+
+
+def test_an_object_by_value_is_a_custom_reference() -> None:
+    thing = a_class().spawn({"Name": "Grün"})
+    made = objref.decode(reference_to(thing))
+    assert made == objref.Custom(guids.IID_IWbemClassObject, guids.CLSID_WbemClassObject, encode(thing))
+    assert isinstance(made, objref.Custom)
+    assert made.encode() == reference_to(thing)
 
 
 def test_a_page_that_contradicts_its_size_is_bad_stub_data() -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _AT_ONCE: Final = 500
 # Objects of the answers that are made at a time; a single answer may have more. Making them one by one, each when the
 # processor has just done something else, takes twice as long.
-_AHEAD: Final = 16
+_AHEAD: Final = 8
 
 
 class Asked(Protocol):

@@ -86,40 +86,35 @@ class SmartNextAnswer:
     result: int = 0
 
 
-class _Objects(ConformantVaryingArray[bytes | None]):
-    """apObjects: its room is the count asked for, not the count given."""
-
-    def write_all(self, writer: NdrWriter, value: NextAnswer) -> None:
-        writer.align(4)
-        writer.u32(max(value.room, len(value.objects)))
-        self.write_head(writer, value.objects)
-        self.write_tail(writer, value.objects)
-
-
-_OBJECTS: Final = _Objects(Unique(INTERFACE_POINTER))
-
-
-class _NextAnswerParameters(Parameters[NextAnswer]):
-    """The answer of Next; the array's room depends on the call."""
-
-    def write(self, writer: NdrWriter, value: NextAnswer) -> None:
-        _OBJECTS.write_all(writer, value)
-        UINT32.write(writer, len(value.objects))
-        UINT32.write(writer, value.result)
-
-
-# A page at a time is what enumerating is: the parameters of the two Nexts are read in one look, and the smart one's
-# answer, too. They are the same
+# A page, or a row, at a time is what enumerating is: the parameters of the two Nexts go in one look. They are the same
 # bytes as their members make one by one, which the tests hold them to.
 _WANTED: Final = Layout("iI")
 _ASKED: Final = Layout("16siI")
 _PAGE: Final = Layout("III")
+_PAIR: Final = Layout("II")
 
 
 class _NextParameters(Parameters[Next]):
     def take(self, reader: NdrReader) -> Next:
         reader.align(4)
         return Next(*reader.fixed(_WANTED))
+
+
+class _NextAnswerParameters(Parameters[NextAnswer]):
+    def write(self, writer: NdrWriter, value: NextAnswer) -> None:
+        """apObjects has room for as many as were asked for, not for as many as are given."""
+        objects = value.objects
+        writer.align(4)
+        writer.fixed(_PAGE, max(value.room, len(objects)), 0, len(objects))
+        for one in objects:
+            writer.u32(0 if one is None else writer.referent())
+        for one in objects:
+            if one is not None:
+                writer.align(4)
+                writer.fixed(_PAIR, len(one), len(one))
+                writer.octets(one)
+        writer.align(4)
+        writer.fixed(_PAIR, len(objects), value.result)
 
 
 class _SmartNextParameters(Parameters[SmartNext]):
@@ -164,7 +159,11 @@ NEXT: Final = ObjectMethod(
     4,
     _NextParameters(Next, "[MS-WMI] 3.1.4.4.2", timeout=INT32, count=UINT32),
     _NextAnswerParameters(
-        NextAnswer, "[MS-WMI] 3.1.4.4.2", objects=_OBJECTS, returned=Count(UINT32, "objects"), result=UINT32
+        NextAnswer,
+        "[MS-WMI] 3.1.4.4.2",
+        objects=ConformantVaryingArray(Unique(INTERFACE_POINTER)),
+        returned=Count(UINT32, "objects"),
+        result=UINT32,
     ),
 )
 NEXT_ASYNC: Final = ObjectMethod(

@@ -88,9 +88,14 @@ EMPTY: Final = b""
 IN_OUT: Final[Type[bytes | None]] = _InOut()
 
 
+# What all of them begin with; then come the length and the object.
+_BY_VALUE: Final = objref.Custom(IID_IWbemClassObject, CLSID_WbemClassObject, b"").encode()[:-4]
+
+
 def reference_to(value: Class | Instance) -> bytes:
-    """The OBJREF that carries a CIM object by value."""
-    return objref.Custom(IID_IWbemClassObject, CLSID_WbemClassObject, encode(value)).encode()
+    """The OBJREF that carries a CIM object by value: one `objref.Custom` a row would take longer than the row."""
+    data = encode(value)
+    return b"%b%b%b" % (_BY_VALUE, (len(data) + 8).to_bytes(4, "little"), data)
 
 
 def object_in(reference: bytes | None) -> Class | Instance:
