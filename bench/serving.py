@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from bench.harness import Budget, Line, Note, ratio
+from bench.harness import Budget, Line, Note
 from openwmi import host, testing
 from openwmi.accounts import Accounts
 from openwmi.remote.inbound import Association, Listener
@@ -28,7 +28,7 @@ NAMESPACE = "root\\Bench"
 PASSWORD = "correct horse"
 ROUNDS = 11
 TEXTS, NUMBERS = 13, 31
-NO_SLOWER = 0.9  # what two runs of the very same thing differ by here
+NO_SLOWER = 0.9  # medians of two runs of the very same thing differ by that much here
 
 # Each is run as a program of its own with address, port, namespace and query; it prints seconds.
 AIOWMI = """
@@ -195,7 +195,9 @@ def measured(machine: Machine, name: str, program: str, count: int) -> Line:
             times[key].append(seconds(program, port, count))
     rate = f"{count / sorted(times['ours'])[ROUNDS // 2]:,.0f} rows/s with us"
     what = f"{name}: our server beside one that replays canned answers"
-    return Budget(what, ratio(times, "canned", "ours"), NO_SLOWER, at_least=True, detail=rate)
+    # Of the best rounds: what else the machine does only ever adds, and by a tenth from run to run.
+    best = min(times["canned"]) / min(times["ours"])
+    return Budget(what, best, NO_SLOWER, at_least=True, detail=rate)
 
 
 def measure() -> list[Line]:
