@@ -44,6 +44,7 @@ class ResultSet:
         "_granted",
         "_readers",
         "_starts",
+        "_window",
         "arrived",
         "credit",
         "forward",
@@ -59,7 +60,8 @@ class ResultSet:
         self.outcome: Outcome | None = None
         self.reports = Reports()
         # One more than may be held: whether a source ends there is known only once it was asked for one more.
-        self.credit = self._granted = min(WINDOW, held) if forward else held + 1
+        self._window = min(WINDOW, held)
+        self.credit = self._granted = self._window if forward else held + 1
         self._batches: list[Batch] = []
         self._starts: list[int] = []  # the position of each batch's first object
         self._readers: list[Reader] = []
@@ -118,10 +120,11 @@ class ResultSet:
     def want(self, position: int, needed: int) -> None:
         """Keep the provider a window ahead of `position`, further where one request needs more. Small amounts are
         saved up: waking a provider costs more than the objects."""
-        call, window = self._call, min(WINDOW, self.held)
+        call, window = self._call, self._window
         if not self.forward or call is None or self.outcome is not None:
             return
-        needed = min(needed, self.held)
+        if needed > self.held:
+            needed = self.held
         more = position + max(window, needed) - self._granted
         if more >= window // 2 or position + needed > self._granted:
             self._granted += more
@@ -139,8 +142,8 @@ class ResultSet:
 
     def passed(self, position: int) -> None:
         """Everything before `position` has been read: free it where objects are read once only."""
-        if not self.forward:
+        starts = self._starts
+        if not self.forward or position < (starts[1] if len(starts) > 1 else self.arrived):
             return
-        count = len(self._batches) if position >= self.arrived else bisect_right(self._starts, position) - 1
-        if count > 0:
-            del self._batches[:count], self._starts[:count]
+        count = len(starts) if position >= self.arrived else bisect_right(starts, position) - 1
+        del self._batches[:count], starts[:count]
