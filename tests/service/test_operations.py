@@ -464,9 +464,8 @@ def test_the_first_objects_do_not_wait_for_a_provider_that_computes_on(running: 
             running.start(ops.ExecQuery("SELECT * FROM Test_Computed"), sink)
             assert sink.finished.wait(10)
             assert [one.Id for one in sink.objects] == list(range(1000))
-            early += (
-                attempt > 0 and heard[0] < 999
-            )  # whatever is done but once lets go of the interpreter, too
+            if attempt > 0:  # what is done but once lets go of the interpreter, too
+                early += heard[0] < 999
             sys.setswitchinterval(10)
             if early == 10:
                 return

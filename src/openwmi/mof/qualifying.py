@@ -98,9 +98,8 @@ class Qualifying:
         default: object = None
         if node.value is not None:
             default = _typed_value(node, node.value, type_, node.value_at)
-        if (
-            type_ == _BOOLEAN
-        ):  # TRUE where it is written without a value; what is declared is the value of its absence
+        if type_ == _BOOLEAN:
+            # TRUE where it is written without a value; what is declared is the value of its absence.
             return rule._replace(default=True, implied=default is True)
         return rule._replace(default=default)
 

@@ -110,8 +110,7 @@ def _named(fresh: str, path: str) -> None:
         os.link(fresh, path)
     except FileExistsError:
         pass
-    except (
-        OSError
-    ):  # a file system without hard links: of two that come at the same instant the later one wins
+    except OSError:
+        # A file system without hard links: of two that come at the same instant the later one wins.
         if not os.path.exists(path):
             os.rename(fresh, path)

@@ -252,9 +252,8 @@ class Repository:
             return None
         shape, body, defaults, extras = row
         layout = class_.layout
-        if (
-            extras is None and self._plain.get(shape) is layout
-        ):  # what nearly every look-up finds, without a call
+        if extras is None and self._plain.get(shape) is layout:
+            # What nearly every look-up finds, without a call.
             return Instance(layout, tuple(loaded(body)), int(defaults, 16) if defaults else 0)
         return self._instance(class_, find, shape, body, defaults, extras)
 

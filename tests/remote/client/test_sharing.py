@@ -226,9 +226,8 @@ def test_whoever_is_cancelled_on_the_way_takes_nobody_along(turns: int, which: s
                 assert task in doomed
         await asyncio.sleep(30)
         assert not host.listener.associations
-        if (
-            which != "both"
-        ):  # an activation that nobody waits for leaves its object to the server, which misses our pings
+        # An activation that nobody waits for leaves its object to the server, which misses our pings.
+        if which != "both":
             assert len(host.exporter) == 0
 
     run(work)

@@ -107,9 +107,8 @@ class Exporter:
         """The same for the caller of a method, over whose connection it is used."""
         user = self.principal(incoming.identity)
         reference = self.export(exported, iid, user=user, local=incoming.association.local)
-        if (
-            not incoming.association.gone.is_set()
-        ):  # else it was given to nobody, and goes when its time is up
+        if not incoming.association.gone.is_set():
+            # Else it was given to nobody, and goes when its time is up.
             self.objects.use_of(exported, incoming.association)
         return reference
 

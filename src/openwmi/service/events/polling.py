@@ -249,9 +249,8 @@ class Poll:
         path = paths.pop(0)
 
         def fetched(objects: list[Any], fault: BaseException | None) -> None:
-            if (
-                objects and self._baseline is not None
-            ):  # gone again already: short-lived objects are missed (E-20)
+            if objects and self._baseline is not None:
+                # Else gone again already: short-lived objects are missed (E-20).
                 self._baseline[path] = objects[0]
                 self._raise(CREATION, {"TargetInstance": objects[0]})
             self._fetch(paths)
