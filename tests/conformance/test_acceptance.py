@@ -237,12 +237,6 @@ async def test_who_may_not_enter_learns_it_no_later_than_with_the_first_call(
     assert refused.value.code == WBEM_E_ACCESS_DENIED
 
 
-@pytest.mark.req("calls:A10", "calls:B16")
-async def test_a_level_that_does_not_let_the_service_act_is_refused_by_the_call(seam: Seam) -> None:
-    shy = await seam.connect(caller=seam.caller._replace(impersonation=2))
-    assert await refusal(seam, ops.GetObject(None), services=shy) == WBEM_E_ACCESS_DENIED
-
-
 AFTERWARDS: list[Any] = [
     (ops.GetObject("No_Such_Class"), WBEM_E_NOT_FOUND),
     (ops.CreateInstanceEnum("No_Such_Class"), WBEM_E_INVALID_CLASS),

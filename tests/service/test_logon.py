@@ -113,8 +113,9 @@ def test_connections_that_are_too_weak_are_refused(running: Running, level: int)
     assert refused(running, ADMIN, auth_level=level) == WBEM_E_ACCESS_DENIED
 
 
-@pytest.mark.req("calls:A10")
+@pytest.mark.req("calls:A10", "calls:B16")
 def test_nothing_is_done_for_who_may_only_be_identified(running: Running) -> None:
+    """A level that does not travel: over the network a server acts for whoever has logged on (wire.md 4.4)."""
     shy = running.host.caller._replace(impersonation=2)
     services = running.host.portal.submit(running.host.services, "root\\cimv2", shy).result(10)
     assert running.status(ops.GetObject(None), services=services) == WBEM_E_ACCESS_DENIED
