@@ -7,6 +7,7 @@ hold none. Rows cross to the loop in batches: the first at once, later ones ever
 
 from __future__ import annotations
 
+from itertools import chain, islice
 from time import sleep
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -28,7 +29,7 @@ GATHER_SECONDS: Final = 0.005
 # Behind so many rows a thread stands back for a moment. One that computes on would keep the interpreter for as long as
 # `sys.getswitchinterval()`, 5 ms, before the loop hears of the first; of fewer rows it hears when they are through.
 _STAND_BACK: Final = 8
-_STAND_BACK_SECONDS: Final = 0.00005
+_STAND_BACK_SECONDS: Final = 0.00001
 # Planning, schema queries and the store's own rows: short work of the service itself.
 PLANNER: Final = Threads(32, name="openwmi-planner")
 
@@ -389,7 +390,10 @@ class Feed:
                 self._tell(self._on_async, part, answer)
                 return False
             part.close = getattr(answer, "close", None)
-            source = part.source = iter(segment.filtered(segment.stoppable(answer)))
+            source = iter(segment.filtered(segment.stoppable(answer)))
+            if not self._produced:
+                source = chain.from_iterable(_standing_back(source))
+            part.source = source
         append = part.rows.append
         produced = self._produced
         try:
@@ -399,8 +403,6 @@ class Feed:
                 if not self._armed:
                     self._armed = True
                     self._tell(self._collect)
-                if produced == _STAND_BACK:
-                    sleep(_STAND_BACK_SECONDS)
                 if produced >= self._limit:
                     break
             else:
@@ -409,6 +411,15 @@ class Feed:
             self._produced = produced
         self._tell(self._on_paused)
         return False
+
+
+def _standing_back(rows: Iterator[Any]) -> Iterator[Iterable[Any]]:
+    """The same rows, in parts. Between the first and the rest the thread lets others have the interpreter."""
+    yield islice(rows, _STAND_BACK)
+    for row in rows:
+        sleep(_STAND_BACK_SECONDS)
+        yield (row,)
+        yield rows
 
 
 def _closed(part: _Part) -> None:
