@@ -15,6 +15,7 @@ from tests.remote.server.session import Session, ipid_of
 
 from openwmi.model import status
 from openwmi.remote.server import positions
+from openwmi.remote.server.enumerators import EnumeratorObject
 from openwmi.remote.server.positions import Position
 from openwmi.wire.dcom import remunknown as r
 from openwmi.wire.dcom.remunknown import REM_RELEASE, InterfaceRef, References
@@ -182,6 +183,22 @@ async def test_an_impossible_timeout_is_refused_whatever_is_ready(address: tuple
     answer = await one.caller.call(e.NEXT, e.Next(-2, 1), rows.ipid)
     assert (answer.result, list(answer.objects)) == (status.WBEM_E_INVALID_PARAMETER, [])
     await rows.next(1)
+    await one.close()
+
+
+async def test_what_goes_wrong_ahead_of_time_disturbs_nobody(
+    address: tuple[str, int], answers: Counter[bool], monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    def broken(self: EnumeratorObject, asked: e.Next, objects: Any) -> bytes:
+        raise ZeroDivisionError("too early")
+
+    monkeypatch.setattr(EnumeratorObject, "foreseen", broken)
+    one = await Session.open(address)
+    rows = await reading(one, KEPT)
+    for _ in range(5):
+        await rows.next(1)
+    assert answers[True] == 0
+    assert not caplog.records
     await one.close()
 
 
